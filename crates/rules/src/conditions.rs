@@ -1,0 +1,179 @@
+//! A list of conditions, compiled once and asked often. It must stay true that `evaluate` and `explain`
+//! give the same answer, since people debug with one what the engine does with the other.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::condition::{Condition, Operator, Problem};
+use crate::field::{Field, Selected};
+use crate::test::Question;
+
+/// The longest list of conditions: a longer one is a table, and belongs into one `in`.
+pub const CONDITIONS_MAX: usize = 100;
+
+/// What an explanation shows of one value, in bytes, nearly; larger ones are described.
+const SHOWN_MAX: usize = 1024;
+
+/// So much of a long string is shown, in characters.
+const TEXT_SHOWN_MAX: usize = 200;
+
+/// So many of the values that a JSONPath selected are shown.
+const NODES_SHOWN_MAX: usize = 16;
+
+/// Compiled conditions; all must hold. An empty list always holds.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    compiled: Vec<Compiled>,
+}
+
+#[derive(Debug, Clone)]
+struct Compiled {
+    condition: Condition,
+    field: Field,
+    question: Question,
+}
+
+/// What one condition saw and said.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Leaf {
+    /// The place in the list, from 0.
+    pub index: usize,
+    /// The field as written.
+    pub field: String,
+    /// The operator.
+    pub operator: Operator,
+    /// The value of the condition; for `exists` without one, true.
+    pub expected: Value,
+    /// What the field was: left out when absent, null when null, an array when a JSONPath selected several.
+    /// A long string is cut; a large array or object is described in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Value>,
+    /// Whether the condition holds.
+    pub matched: bool,
+    /// Why the condition could not be decided, and therefore does not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Conditions {
+    /// Compiles a list of conditions.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the list, each with a JSON Pointer into it.
+    pub fn compile(list: &[Condition]) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        if list.len() > CONDITIONS_MAX {
+            let message =
+                format!("there are {} conditions, but {CONDITIONS_MAX} are the limit", list.len());
+            return Err(vec![Problem { pointer: String::new(), message }]);
+        }
+        let mut compiled = Vec::with_capacity(list.len());
+        for (index, condition) in list.iter().enumerate() {
+            let problem = |part: &str, message: String| Problem {
+                pointer: format!("/{index}/{part}"),
+                message,
+            };
+            let field =
+                Field::compile(&condition.field).map_err(|message| problem("field", message));
+            let question = Question::compile(condition.operator, condition.value.as_ref())
+                .map_err(|message| problem("value", message));
+            match (field, question) {
+                (Ok(field), Ok(question)) => {
+                    compiled.push(Compiled { condition: condition.clone(), field, question });
+                }
+                (field, question) => {
+                    problems.extend([field.err(), question.err()].into_iter().flatten());
+                }
+            }
+        }
+        if problems.is_empty() { Ok(Self { compiled }) } else { Err(problems) }
+    }
+
+    /// Whether all conditions hold for the document; stops at the first that does not.
+    pub fn evaluate(&self, document: &Value) -> bool {
+        self.compiled.iter().all(|compiled| {
+            // What cannot be decided does not hold, whatever the operator.
+            compiled
+                .field
+                .select(document)
+                .is_ok_and(|found| compiled.question.holds(found.nodes()))
+        })
+    }
+
+    /// Says for each condition what it saw and whether it holds; asks all of them.
+    pub fn explain(&self, document: &Value) -> Vec<Leaf> {
+        let leaves = self.compiled.iter().enumerate();
+        leaves.map(|(index, compiled)| compiled.explain(index, document)).collect()
+    }
+
+    /// Whether there is no condition.
+    pub fn is_empty(&self) -> bool {
+        self.compiled.is_empty()
+    }
+}
+
+impl Compiled {
+    fn explain(&self, index: usize, document: &Value) -> Leaf {
+        let (actual, matched, error) = match self.field.select(document) {
+            Ok(found) => (seen(&found), self.question.holds(found.nodes()), None),
+            Err(exhausted) => (None, false, Some(exhausted.to_string())),
+        };
+        Leaf {
+            index,
+            field: self.condition.field.clone(),
+            operator: self.condition.operator,
+            expected: self.condition.value.clone().unwrap_or(Value::Bool(true)),
+            actual,
+            matched,
+            error,
+        }
+    }
+}
+
+/// What was selected, as a person wants to see it.
+fn seen(found: &Selected<'_>) -> Option<Value> {
+    match found.nodes() {
+        [] => None,
+        [one] => Some(shown(one)),
+        many => {
+            Some(Value::Array(many.iter().take(NODES_SHOWN_MAX).map(|node| shown(node)).collect()))
+        }
+    }
+}
+
+fn shown(value: &Value) -> Value {
+    if fits(value, &mut { SHOWN_MAX }) {
+        return value.clone();
+    }
+    Value::String(match value {
+        Value::String(text) => {
+            let start: String = text.chars().take(TEXT_SHOWN_MAX).collect();
+            format!("{start}… ({} characters)", text.chars().count())
+        }
+        Value::Array(items) => format!("(an array of {})", items.len()),
+        Value::Object(fields) => format!("(an object with {} fields)", fields.len()),
+        small => small.to_string(),
+    })
+}
+
+/// Whether a value is small; looks at no more of it than that takes.
+fn fits(value: &Value, left: &mut usize) -> bool {
+    let own = match value {
+        Value::String(text) => text.len() + 2,
+        _ => 4,
+    };
+    let Some(rest) = left.checked_sub(own) else { return false };
+    *left = rest;
+    match value {
+        Value::Array(items) => items.iter().all(|item| fits(item, left)),
+        Value::Object(fields) => fields.iter().all(|(name, field)| {
+            let Some(rest) = left.checked_sub(name.len() + 3) else { return false };
+            *left = rest;
+            fits(field, left)
+        }),
+        _ => true,
+    }
+}

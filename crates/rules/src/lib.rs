@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod condition;
+mod conditions;
+mod exact;
+mod field;
+mod index;
+mod jsonpath;
+mod pattern;
+mod test;
+
+pub use condition::{Condition, Operator, Problem};
+pub use conditions::{CONDITIONS_MAX, Conditions, Leaf};
+pub use field::{FIELD_LENGTH_MAX, FIELD_NESTING_MAX};
+pub use index::{Refused, Rule, RuleIndex};
+pub use test::REGEX_LENGTH_MAX;

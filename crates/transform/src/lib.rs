@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod expression;
+mod parse;
+mod path;
+mod render;
+mod template;
+
+pub use error::{Problem, RenderError};
+pub use path::ROOTS;
+pub use template::{DEPTH_MAX, RENDERED_MAX, TEMPLATE_TEXT_MAX, Template};
