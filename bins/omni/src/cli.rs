@@ -1,0 +1,242 @@
+//! What can be typed. Parsing only: nothing here does anything.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Omni: events in, automations matched, actions out.
+#[derive(Debug, Parser)]
+#[command(name = "omni", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused by the server.";
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// Server to talk to
+    #[arg(long, global = true, env = "OMNI_SERVER", default_value = "http://127.0.0.1:7400")]
+    pub(crate) server: String,
+    /// Organisation to act for
+    #[arg(long, global = true, env = "OMNI_ORG", default_value = "default")]
+    pub(crate) org: String,
+    /// How results are printed; json is the server's answer as it came
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For files
+    Yaml,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server with every role; SIGTERM or Ctrl-C drains and ends it
+    Up(Up),
+    /// Create or update what documents describe (kind, name, spec; YAML or JSON)
+    Apply(Apply),
+    /// Create, read and follow events
+    #[command(subcommand)]
+    Event(Event),
+    /// Read and switch automations
+    #[command(subcommand)]
+    Automation(Automation),
+    /// Read sources
+    #[command(subcommand)]
+    Source(Source),
+    /// Read what automations did
+    #[command(subcommand)]
+    Execution(Execution),
+    /// Counts of what the server holds
+    Stats,
+    /// Version of this program
+    Version,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// Where events, definitions and the lock file live [default: ./omni-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address for webhooks, REST and gRPC [default: 127.0.0.1:7400]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Apply this file or folder of definitions once the server is ready; may repeat
+    #[arg(long, value_name = "PATH")]
+    pub(crate) apply: Vec<PathBuf>,
+    /// Send yourself a signed webhook and tell what happens to it
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// End when the story of --demo is told
+    #[arg(long, hide = true, requires = "demo")]
+    pub(crate) demo_exit: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Apply {
+    /// A file, a folder (its .yaml, .yml and .json files by name) or - for standard input
+    #[arg(short = 'f', long = "file", value_name = "FILE|DIR", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Event {
+    /// Trigger an event by hand
+    Create(CreateEvent),
+    /// The newest events first
+    List(ListEvents),
+    /// One event with its payload and outcome
+    Get {
+        /// Id of the event
+        id: String,
+    },
+    /// Follow events as they come, from now on
+    Tail {
+        /// Only types that match, such as message.* or custom.webhook.github.>
+        #[arg(long = "type", value_name = "PATTERN")]
+        types: Option<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CreateEvent {
+    /// Type, such as custom.order.paid
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) event_type: String,
+    /// Payload: JSON, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON|@FILE|-")]
+    pub(crate) payload: String,
+    /// Kind of channel, such as whatsapp
+    #[arg(long)]
+    pub(crate) channel: Option<String>,
+    /// Instance of the channel
+    #[arg(long)]
+    pub(crate) instance: Option<String>,
+    /// low, normal, high or critical
+    #[arg(long)]
+    pub(crate) priority: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListEvents {
+    /// Only types that match, such as message.* or custom.webhook.github.>
+    #[arg(long = "type", value_name = "PATTERN")]
+    pub(crate) types: Option<String>,
+    /// Only events of this source, such as webhook:github
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// Only events with this outcome, such as completed or failed
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// Only events of this correlation
+    #[arg(long, value_name = "ID")]
+    pub(crate) correlation: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// Which part of a list.
+#[derive(Args, Debug)]
+pub(crate) struct Page {
+    /// How many at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+    /// Where the page before ended
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Automation {
+    /// All automations by name
+    List(Page),
+    /// One automation
+    Get {
+        /// Id or name
+        automation: String,
+    },
+    /// Let an automation run
+    Enable {
+        /// Id or name
+        automation: String,
+    },
+    /// Keep an automation from running
+    Disable {
+        /// Id or name
+        automation: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Source {
+    /// All sources by name
+    List(Page),
+    /// One source
+    Get {
+        /// Name of the source
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Execution {
+    /// The newest executions first
+    List(ListExecutions),
+    /// One execution, action by action
+    Get {
+        /// Id of the execution
+        id: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListExecutions {
+    /// Only those that this event caused
+    #[arg(long, value_name = "ID")]
+    pub(crate) event: Option<String>,
+    /// Only those of this automation (id)
+    #[arg(long, value_name = "ID")]
+    pub(crate) automation: Option<String>,
+    /// Only those with this status, such as completed or failed
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_every_command_may_stand_behind_it() {
+        let line = ["omni", "event", "list", "--limit", "5", "-o", "json", "--org", "acme"];
+        let cli = Cli::parse_from(line);
+        assert_eq!(cli.global.output, Format::Json);
+        assert_eq!(cli.global.org, "acme");
+        assert!(Cli::try_parse_from(["omni", "event", "list", "--limit", "501"]).is_err());
+        assert!(Cli::try_parse_from(["omni", "up", "--demo-exit"]).is_err());
+        assert!(Cli::try_parse_from(["omni", "apply"]).is_err());
+    }
+}

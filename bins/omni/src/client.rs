@@ -1,0 +1,160 @@
+//! The REST client of the command line. It goes wherever the person who typed the command points
+//! it, so its way out is open; see `omni_egress` for the guarded one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use omni_egress::{Config, Egress, Request};
+use serde_json::Value;
+use url::Url;
+
+use crate::error::{Document, Error, Problem};
+
+/// Names the organisation of a request.
+const ORG: HeaderName = HeaderName::from_static("x-omni-org");
+/// A page of 500 events of the largest sort is far below this.
+const ANSWER_MAX: usize = 64 * 1024 * 1024;
+/// A person waits no longer than this.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A server and the organisation to act for.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    egress: Egress,
+    server: Url,
+    org: HeaderValue,
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Method and URL, for messages.
+    pub(crate) place: String,
+}
+
+impl Client {
+    /// A client for a server such as `http://127.0.0.1:7400`. Opens nothing yet.
+    pub(crate) fn new(server: &str, org: &str) -> Result<Self, Error> {
+        let usage = |why: &str| Error::Usage(format!("--server {server}: {why}"));
+        let url = Url::parse(server).map_err(|error| usage(&format!("{error}; write a URL")))?;
+        if !matches!(url.scheme(), "http" | "https") || url.query().is_some() {
+            return Err(usage("write http://HOST:PORT or https://HOST:PORT"));
+        }
+        let org = HeaderValue::from_str(org)
+            .map_err(|_| Error::Usage(format!("--org {org}: not the name of an organisation")))?;
+        let config = Config { response_max: ANSWER_MAX, timeout: TIMEOUT, ..Config::open() };
+        Ok(Self { egress: Egress::new(config), server: url, org })
+    }
+
+    /// The URL of a path, given as its segments, so that no name can leave its place.
+    pub(crate) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.server.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, Error> {
+        self.send(Request::new(Method::GET, self.url(path, query))).await
+    }
+
+    /// As [`Self::get`], with nothing for "not found".
+    pub(crate) async fn find(&self, path: &[&str]) -> Result<Option<Answer>, Error> {
+        match self.get(path, &[]).await {
+            Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    pub(crate) async fn post(&self, path: &[&str], body: Bytes) -> Result<Answer, Error> {
+        let mut request = Request::new(Method::POST, self.url(path, &[]));
+        if !body.is_empty() {
+            request.headers.insert(header::CONTENT_TYPE, json());
+        }
+        request.body = body;
+        self.send(request).await
+    }
+
+    /// Replaces a definition, but only if it still is the version that `etag` names.
+    pub(crate) async fn put(
+        &self,
+        path: &[&str],
+        body: Bytes,
+        etag: Option<HeaderValue>,
+    ) -> Result<Answer, Error> {
+        let mut request = Request::new(Method::PUT, self.url(path, &[]));
+        request.headers.insert(header::CONTENT_TYPE, json());
+        if let Some(etag) = etag {
+            request.headers.insert(header::IF_MATCH, etag);
+        }
+        request.body = body;
+        self.send(request).await
+    }
+
+    /// Sends a request. Every status but 2xx is an error.
+    pub(crate) async fn send(&self, mut request: Request) -> Result<Answer, Error> {
+        request.headers.insert(ORG, self.org.clone());
+        let place = format!("{} {}", request.method, request.url);
+        let unreachable = |source| Error::Unreachable { server: self.server.to_string(), source };
+        let response = self.egress.send(request).await.map_err(unreachable)?;
+        if response.truncated {
+            let what = format!("the answer is longer than {ANSWER_MAX} bytes; ask for a page");
+            return Err(Error::Answer { what, place });
+        }
+        let (status, body) = (response.status, response.body);
+        if status.is_success() {
+            return Ok(Answer { status, headers: response.headers, body, place });
+        }
+        if status.is_redirection() {
+            let what = format!("the server sends elsewhere (status {status})");
+            return Err(Error::Answer { what, place });
+        }
+        let document = serde_json::from_slice::<Document>(&body).unwrap_or_default();
+        Err(Error::Problem(Box::new(Problem { status, place, document })))
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn value(&self) -> Result<Value, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| Error::Answer {
+            what: format!("the answer is no JSON: {error}"),
+            place: self.place.clone(),
+        })
+    }
+}
+
+fn json() -> HeaderValue {
+    HeaderValue::from_static("application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_their_place_in_a_url() {
+        let client = Client::new("http://127.0.0.1:7400/base/", "default").unwrap();
+        let url = client.url(&["api", "sources", "a/../b?c"], &[("type", "x.>")]);
+        assert_eq!(
+            url.as_str(),
+            "http://127.0.0.1:7400/base/api/sources/a%2F..%2Fb%3Fc?type=x.%3E"
+        );
+    }
+
+    #[test]
+    fn wrong_servers_are_wrong_usage() {
+        for server in ["127.0.0.1:7400", "ftp://example.com", "http://a/?b", ""] {
+            assert!(matches!(Client::new(server, "default"), Err(Error::Usage(_))), "{server}");
+        }
+        assert!(matches!(Client::new("http://a", "a\nb"), Err(Error::Usage(_))));
+    }
+}

@@ -1,0 +1,48 @@
+//! One file per command. Each asks the server and prints the answer.
+
+pub(crate) mod apply;
+mod automation;
+mod event;
+pub(crate) mod execution;
+mod source;
+mod stats;
+mod tail;
+mod up;
+mod version;
+
+use crate::cli::{Cli, Command, Page};
+use crate::client::Client;
+use crate::error::Error;
+use crate::output::Out;
+
+/// Runs what was typed.
+pub(crate) async fn run(cli: Cli) -> Result<(), Error> {
+    let out = Out::new(cli.global.output);
+    let client = || Client::new(&cli.global.server, &cli.global.org);
+    match &cli.command {
+        Command::Up(up) => up::run(up, &cli.global.org, out).await,
+        Command::Apply(files) => apply::run(files, &client()?, out).await,
+        Command::Event(event) => event::run(event, &client()?, out).await,
+        Command::Automation(automation) => automation::run(automation, &client()?, out).await,
+        Command::Source(source) => source::run(source, &client()?, out).await,
+        Command::Execution(execution) => execution::run(execution, &client()?, out).await,
+        Command::Stats => stats::run(&client()?, out).await,
+        Command::Version => version::run(out),
+    }
+}
+
+/// The query of a list: the page and those filters that are set.
+fn query<'a>(
+    page: &'a Page,
+    limit: &'a str,
+    filters: &[(&'a str, &'a Option<String>)],
+) -> Vec<(&'a str, &'a str)> {
+    let mut query = vec![("limit", limit)];
+    let cursor = [("cursor", &page.cursor)];
+    for (name, value) in filters.iter().chain(&cursor) {
+        if let Some(value) = value {
+            query.push((name, value));
+        }
+    }
+    query
+}

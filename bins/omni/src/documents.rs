@@ -1,0 +1,276 @@
+//! Definition documents: `kind`, `name`, `spec`, as YAML (several in a file, parted by `---`) or
+//! JSON. All are read before anything is sent, and all that is wrong is told at once.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::output::clean;
+
+/// No definition comes near this; a wrong file name often does.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
+/// Kinds that other versions of the program know, so that the message can be honest.
+const LATER: &[&str] = &["EventType", "Schedule", "Workflow", "Endpoint", "Instance", "Agent"];
+
+/// What a document defines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Source,
+    Automation,
+}
+
+impl Kind {
+    /// Lower-case word for output, such as `source`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Automation => "automation",
+        }
+    }
+}
+
+/// One definition and where it was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    pub(crate) file: String,
+    /// Place in the file, from 1.
+    pub(crate) number: usize,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    /// The definition with its name, as the server takes it.
+    pub(crate) spec: Map<String, Value>,
+}
+
+impl Document {
+    /// File, number and name, for messages.
+    pub(crate) fn place(&self) -> String {
+        format!("{}, document {} ({})", self.file, self.number, self.title())
+    }
+
+    /// Such as `source/github`.
+    pub(crate) fn title(&self) -> String {
+        format!("{}/{}", self.kind.as_str(), clean(&self.name))
+    }
+}
+
+/// Reads files and folders (one level, by name); `-` is standard input.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Document>, Error> {
+    let mut documents = Vec::new();
+    let mut wrong = Vec::new();
+    for path in paths {
+        for file in files(path)? {
+            let text = load(&file)?;
+            parse(&file.display().to_string(), &text, &mut documents, &mut wrong);
+        }
+    }
+    finish(documents, wrong)
+}
+
+/// Reads one text that has no file of its own.
+pub(crate) fn read_text(name: &str, text: &str) -> Result<Vec<Document>, Error> {
+    let mut documents = Vec::new();
+    let mut wrong = Vec::new();
+    parse(name, text, &mut documents, &mut wrong);
+    finish(documents, wrong)
+}
+
+fn finish(documents: Vec<Document>, mut wrong: Vec<String>) -> Result<Vec<Document>, Error> {
+    if wrong.is_empty() {
+        return Ok(documents);
+    }
+    wrong.push("next: correct this and apply again; nothing was sent".into());
+    Err(Error::Documents(wrong))
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        let extension = file.extension().and_then(|extension| extension.to_str());
+        if file.is_file() && matches!(extension, Some("yaml" | "yml" | "json")) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::Usage(format!(
+            "{}: no .yaml, .yml or .json file in this folder",
+            path.display()
+        )));
+    }
+    Ok(files)
+}
+
+fn load(path: &Path) -> Result<String, Error> {
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    let reader: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(fs::File::open(path).map_err(failed)?)
+    };
+    let mut text = String::new();
+    let size = reader.take(FILE_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if size as u64 > FILE_MAX {
+        return Err(Error::Usage(format!("{}: more than {FILE_MAX} bytes", path.display())));
+    }
+    Ok(text)
+}
+
+fn parse(file: &str, text: &str, documents: &mut Vec<Document>, wrong: &mut Vec<String>) {
+    let values = if is_json(file) { from_json(text) } else { from_yaml(text) };
+    for (index, value) in values.into_iter().enumerate() {
+        let number = index + 1;
+        let document = value
+            .and_then(|value| shape(value).map_err(|(pointer, why)| format!("{pointer}: {why}")));
+        match document {
+            Ok((kind, name, spec)) => {
+                let file = file.to_owned();
+                documents.push(Document { file, number, kind, name, spec });
+            }
+            Err(why) => wrong.push(format!("{file}, document {number}: {}", clean(&why))),
+        }
+    }
+}
+
+fn is_json(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|extension| extension == "json")
+}
+
+fn from_json(text: &str) -> Vec<Result<Value, String>> {
+    let stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    stream.map(|value| value.map_err(|error| format!("no JSON: {error}"))).collect()
+}
+
+/// Empty documents (a leading or closing `---`) are skipped. After a broken one nothing more can
+/// be read, since it is unknown where it ends.
+fn from_yaml(text: &str) -> Vec<Result<Value, String>> {
+    let mut values = Vec::new();
+    let mut bytes = text.as_bytes();
+    for value in serde_saphyr::read::<_, Value>(&mut bytes) {
+        match value {
+            Ok(Value::Null) => {}
+            Ok(value) => values.push(Ok(value)),
+            Err(error) => {
+                let place = error.location().map_or_else(String::new, |at| {
+                    format!(" (line {}, column {})", at.line(), at.column())
+                });
+                let message = error.without_snippet().to_string();
+                values.push(Err(format!("no YAML{place}: {message}")));
+                break;
+            }
+        }
+    }
+    values
+}
+
+type Parts = (Kind, String, Map<String, Value>);
+
+fn shape(value: Value) -> Result<Parts, (&'static str, String)> {
+    let Value::Object(mut document) = value else {
+        return Err(("(all)", "a document is an object with kind, name and spec".into()));
+    };
+    let kind = match document.remove("kind") {
+        Some(Value::String(kind)) => parse_kind(&kind).map_err(|why| ("/kind", why))?,
+        _ => return Err(("/kind", "write kind: Source or kind: Automation".into())),
+    };
+    let name = match document.remove("name") {
+        Some(Value::String(name)) if !name.is_empty() => name,
+        _ => return Err(("/name", "write a name".into())),
+    };
+    let Some(Value::Object(mut spec)) = document.remove("spec") else {
+        return Err(("/spec", "write the definition as an object".into()));
+    };
+    if let Some(more) = document.keys().next() {
+        return Err(("(all)", format!("no member {more:?} here; it may belong into spec")));
+    }
+    match spec.insert("name".into(), Value::String(name.clone())) {
+        Some(other) if other != Value::String(name.clone()) => {
+            Err(("/spec/name", format!("differs from the document's name {name:?}; leave it out")))
+        }
+        _ => Ok((kind, name, spec)),
+    }
+}
+
+fn parse_kind(kind: &str) -> Result<Kind, String> {
+    match kind {
+        "Source" => Ok(Kind::Source),
+        "Automation" => Ok(Kind::Automation),
+        later if LATER.contains(&later) => {
+            Err(format!("kind {later} comes with a later version; now: Source, Automation"))
+        }
+        other => Err(format!("unknown kind {other:?}; known: Source, Automation")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(name: &str, text: &str) -> String {
+        read_text(name, text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn several_documents_in_one_yaml_file() {
+        let text = "---\nkind: Source\nname: github\nspec:\n  provider: github\n---\n\
+                    kind: Automation\nname: a b\nspec: { priority: 7, name: a b }\n---\n";
+        let documents = read_text("defs.yaml", text).unwrap();
+        assert_eq!(documents.len(), 2);
+        assert_eq!(documents[0].title(), "source/github");
+        assert_eq!(documents[0].spec["name"], "github");
+        assert_eq!(documents[1].place(), "defs.yaml, document 2 (automation/a b)");
+        assert_eq!(documents[1].spec["priority"], 7);
+    }
+
+    #[test]
+    fn json_documents_too() {
+        let text =
+            r#"{"kind":"Source","name":"x","spec":{}} {"kind":"Source","name":"y","spec":{}}"#;
+        assert_eq!(read_text("defs.json", text).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn everything_wrong_is_told_with_its_place() {
+        let text = "kind: Workflow\nname: w\nspec: {}\n---\nkind: Sauce\nname: w\nspec: {}\n---\n\
+                    kind: Source\nspec: {}\n---\n- 1\n---\nkind: Source\nname: a\nspec: {name: b}\n";
+        let told = wrong("x.yaml", text);
+        for line in [
+            "x.yaml, document 1: /kind: kind Workflow comes with a later version",
+            "x.yaml, document 2: /kind: unknown kind \"Sauce\"",
+            "x.yaml, document 3: /name: write a name",
+            "x.yaml, document 4: (all): a document is an object",
+            "x.yaml, document 5: /spec/name: differs",
+            "nothing was sent",
+        ] {
+            assert!(told.contains(line), "{line}\nnot in\n{told}");
+        }
+    }
+
+    #[test]
+    fn a_broken_document_is_told_with_line_and_column() {
+        let told = wrong("x.yaml", "kind: Source\nname: a\nspec: {}\n---\nkind: [Source\n");
+        assert!(told.contains("x.yaml, document 2: no YAML (line "), "{told}");
+        assert!(!told.contains('\u{1b}'));
+        assert!(wrong("x.json", "{\"kind\":").contains("document 1: no JSON"));
+    }
+
+    #[test]
+    fn a_folder_is_read_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, name) in [("b.yaml", "b"), ("a.yml", "a"), ("c.txt", "c")] {
+            let text = format!("kind: Source\nname: {name}\nspec: {{}}\n");
+            std::fs::write(folder.path().join(file), text).unwrap();
+        }
+        let documents = read(&[folder.path().to_owned()]).unwrap();
+        let names: Vec<_> = documents.iter().map(|document| document.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(read(&[folder.path().join("none.yaml")]).is_err());
+    }
+}

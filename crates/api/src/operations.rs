@@ -1,0 +1,25 @@
+//! What the API does, once: both faces call these functions and only translate.
+//!
+//! Every function takes the call first, and everything it touches belongs to the organisation of the call.
+
+pub(crate) mod admin;
+pub(crate) mod automations;
+pub(crate) mod events;
+pub(crate) mod executions;
+pub(crate) mod registry;
+pub(crate) mod sources;
+pub(crate) mod tail;
+
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// Reads an id. What is no id names nothing, so it is not found rather than wrong.
+pub(crate) fn id(what: &str, text: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| Problem::not_found(what, shown(text)))
+}
+
+/// An id or name of a caller, short enough for a message.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(200).collect()
+}

@@ -1,0 +1,219 @@
+//! Events: trigger, read, list, and what was kept with them.
+
+use chrono::{DateTime, Utc};
+use omni_events::{Direction, EventType, Payload, Priority, TypePattern};
+use omni_sources::manual::{self, Trigger};
+use omni_store::{
+    events::{Filter, Page, StoredEvent},
+    payloads,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+
+use crate::{
+    App,
+    call::Call,
+    documents::{Kept, Triggered},
+    operations::{id, shown},
+    page::{self, Key, List},
+    problem::Problem,
+};
+
+/// Most types or patterns in one filter.
+const TYPES_MAX: usize = 50;
+
+/// What is triggered by hand.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct TriggerBody {
+    /// The type of the event, such as `custom.order.paid`.
+    pub(crate) event_type: EventType,
+    /// Any JSON; kept as it is sent.
+    #[serde(default)]
+    pub(crate) payload: Payload,
+    /// Where the event belongs.
+    #[serde(default)]
+    pub(crate) metadata: manual::Metadata,
+    /// How urgent it is.
+    #[serde(default)]
+    pub(crate) priority: Option<Priority>,
+    /// Not yet: must be absent.
+    #[serde(default)]
+    pub(crate) scheduled_at: Option<DateTime<Utc>>,
+}
+
+/// Which events are listed; all that is given must hold.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct EventQuery {
+    /// Types or patterns such as `message.*`, separated by commas; any of them.
+    #[serde(rename = "type", deserialize_with = "comma_separated")]
+    #[schemars(with = "String")]
+    pub(crate) types: Vec<String>,
+    /// Who said so: `webhook:github`.
+    pub(crate) source: Option<String>,
+    /// The kind of channel.
+    pub(crate) channel_type: Option<String>,
+    /// The instance of the channel.
+    pub(crate) instance_id: Option<String>,
+    /// What one cause set off.
+    pub(crate) correlation_id: Option<String>,
+    /// The provider's own id.
+    pub(crate) provider_event_id: Option<String>,
+    /// The status of the outcome, or `pending`.
+    pub(crate) status: Option<String>,
+    /// Which way it went.
+    pub(crate) direction: Option<Direction>,
+    /// Happened at or after.
+    pub(crate) from: Option<DateTime<Utc>>,
+    /// Happened before.
+    pub(crate) to: Option<DateTime<Utc>>,
+    /// `desc`, newest first, is the default.
+    pub(crate) order: Option<Order>,
+    /// Items at most, 1 to 500; 50 when absent.
+    pub(crate) limit: Option<i64>,
+    /// `nextCursor` of the page before.
+    pub(crate) cursor: Option<String>,
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Order {
+    /// Oldest first.
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect())
+}
+
+/// Appends an event by hand; when this returns, the event is durable. Also answers the correlation id of its family.
+pub(crate) async fn trigger(
+    app: &App,
+    call: Call,
+    body: TriggerBody,
+) -> Result<(Triggered, String), Problem> {
+    if body.scheduled_at.is_some() {
+        let detail = "triggering at a later time is not offered yet; leave it out to trigger now";
+        return Err(Problem::field("/scheduledAt", detail));
+    }
+    let given = body.metadata.correlation_id.clone().or_else(|| call.correlation_id.clone());
+    let trigger = Trigger {
+        org: call.org,
+        event_type: body.event_type,
+        payload: body.payload,
+        metadata: body.metadata,
+        priority: body.priority,
+        idempotency_key: call.idempotency_key,
+        correlation_id: call.correlation_id,
+        traceparent: call.traceparent,
+    };
+    let appended = manual::trigger(&app.event_log, trigger).await?;
+    let correlation_id = given.unwrap_or_else(|| appended.event_id.to_string());
+    let triggered = Triggered { event_id: appended.event_id, sequence: appended.sequence };
+    Ok((triggered, correlation_id))
+}
+
+/// Reads one event.
+pub(crate) async fn get(app: &App, call: &Call, key: &str) -> Result<StoredEvent, Problem> {
+    let found = app.event_log.get(&call.org, id("event", key)?).await?;
+    found.ok_or_else(|| Problem::not_found("event", shown(key)))
+}
+
+/// Lists events.
+pub(crate) async fn list(
+    app: &App,
+    call: &Call,
+    query: EventQuery,
+) -> Result<List<StoredEvent>, Problem> {
+    let limit = page::limit(query.limit)?;
+    let page = Page {
+        after: Key::Event.decode_number(query.cursor.as_deref())?,
+        limit: limit + 1,
+        ascending: query.order == Some(Order::Asc),
+    };
+    let filter = Filter {
+        types: patterns(&query.types)?,
+        source: query.source,
+        channel_type: query.channel_type,
+        instance_id: query.instance_id,
+        correlation_id: query.correlation_id,
+        provider_event_id: query.provider_event_id,
+        status: query.status,
+        direction: query.direction,
+        from: query.from,
+        to: query.to,
+    };
+    let found = app.event_log.list(&call.org, &filter, &page).await?;
+    Ok(page::cut(found, limit, |stored| Key::Event.encode(stored.sequence)))
+}
+
+/// Reads the types or patterns of a filter.
+pub(crate) fn patterns(texts: &[String]) -> Result<Vec<TypePattern>, Problem> {
+    if texts.len() > TYPES_MAX {
+        return Err(Problem::field("type", format!("more than {TYPES_MAX} types; ask in parts")));
+    }
+    let parse = |text: &String| TypePattern::parse(text);
+    texts
+        .iter()
+        .map(parse)
+        .collect::<Result<_, _>>()
+        .map_err(|e| Problem::field("type", e.to_string()))
+}
+
+/// Lists what was kept with an event.
+pub(crate) async fn payloads(app: &App, call: &Call, key: &str) -> Result<Vec<Kept>, Problem> {
+    let stored = get(app, call, key).await?;
+    let mut conn = app.store.read().await?;
+    let rows = payloads::list(&mut conn, call.org.as_str(), stored.event.id).await?;
+    Ok(rows.into_iter().map(|row| Kept::of(row, &stored.event)).collect())
+}
+
+/// Reads one stage of what was kept with an event.
+pub(crate) async fn payload(
+    app: &App,
+    call: &Call,
+    key: &str,
+    stage: &str,
+) -> Result<Kept, Problem> {
+    let stored = get(app, call, key).await?;
+    let mut conn = app.store.read().await?;
+    let row = payloads::get(&mut conn, call.org.as_str(), stored.event.id, stage).await?;
+    row.map(|row| Kept::of(row, &stored.event))
+        .ok_or_else(|| Problem::not_found("stage", shown(stage)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body;
+
+    #[test]
+    fn a_trigger_takes_any_payload_and_names_what_it_does_not_know() {
+        let body: TriggerBody =
+            body::parse(r#"{"eventType":"custom.a","payload": [1.50 ]}"#.into()).unwrap();
+        assert_eq!(body.payload.as_str(), "[1.50 ]");
+        let problem =
+            body::parse::<TriggerBody>(r#"{"eventType":"order.paid"}"#.into()).unwrap_err();
+        assert_eq!(problem.errors[0].pointer, "/eventType");
+        let problem =
+            body::parse::<TriggerBody>(r#"{"eventType":"custom.a","metadata":{"org":"x"}}"#.into())
+                .unwrap_err();
+        assert_eq!(problem.errors[0].pointer, "/metadata/org");
+    }
+
+    #[test]
+    fn types_are_separated_by_commas() {
+        let uri = http::Uri::from_static("/?type=message.*,custom.a&order=asc&direction=inbound");
+        let axum::extract::Query(query) =
+            axum::extract::Query::<EventQuery>::try_from_uri(&uri).unwrap();
+        assert_eq!(query.types, ["message.*", "custom.a"]);
+        assert_eq!(patterns(&query.types).unwrap().len(), 2);
+        assert_eq!(query.order, Some(Order::Asc));
+        assert_eq!(patterns(&["nonsense".into()]).unwrap_err().errors[0].pointer, "type");
+    }
+}

@@ -1,0 +1,159 @@
+//! Pages of lists: the limit, and a cursor that says nothing to whoever holds it.
+//!
+//! A cursor is the last key of a page, marked with the kind of list, so that the cursor of one list is refused by
+//! another. Lists stay stable under inserts, because a page goes on from a key and not from a count.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+
+/// Items of a page when the caller does not say.
+const LIMIT_DEFAULT: i64 = 50;
+/// Most items of a page: an answer stays within memory even where every payload is large.
+const LIMIT_MAX: i64 = 500;
+/// Longest cursor that is looked at; the longest key is a name.
+const CURSOR_LEN_MAX: usize = 512;
+
+/// Which page of a list.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PageQuery {
+    /// Items at most, 1 to 500; 50 when absent.
+    pub(crate) limit: Option<i64>,
+    /// `nextCursor` of the page before.
+    pub(crate) cursor: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}List")]
+pub(crate) struct List<T> {
+    /// The items.
+    pub(crate) items: Vec<T>,
+    /// Give it as `cursor` for the next page; null on the last.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// The kinds of key that a list goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// Place in the event log.
+    Event,
+    /// Place in the log of executions.
+    Execution,
+    /// Name of a source.
+    Source,
+    /// Name of an automation.
+    Automation,
+}
+
+impl Key {
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Event => "e:",
+            Self::Execution => "x:",
+            Self::Source => "s:",
+            Self::Automation => "a:",
+        }
+    }
+
+    /// Writes a cursor.
+    pub(crate) fn encode(self, key: impl std::fmt::Display) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}{key}", self.mark()))
+    }
+
+    /// Reads a cursor; none means the first page.
+    pub(crate) fn decode(self, cursor: Option<&str>) -> Result<Option<String>, Problem> {
+        let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else { return Ok(None) };
+        Some(cursor)
+            .filter(|cursor| cursor.len() <= CURSOR_LEN_MAX)
+            .and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .and_then(|text| text.strip_prefix(self.mark()).map(str::to_owned))
+            .map(Some)
+            .ok_or_else(|| {
+                Problem::field(
+                    "cursor",
+                    "it is no `nextCursor` of this list; leave it out to begin anew",
+                )
+            })
+    }
+
+    /// Reads a cursor whose key is a number.
+    pub(crate) fn decode_number(self, cursor: Option<&str>) -> Result<Option<i64>, Problem> {
+        let key = self.decode(cursor)?;
+        key.map(|key| {
+            key.parse().map_err(|_| Problem::field("cursor", "it is no `nextCursor` of this list"))
+        })
+        .transpose()
+    }
+}
+
+/// The limit of a page.
+pub(crate) fn limit(asked: Option<i64>) -> Result<i64, Problem> {
+    match asked.unwrap_or(LIMIT_DEFAULT) {
+        limit @ 1..=LIMIT_MAX => Ok(limit),
+        other => Err(Problem::field("limit", format!("{other} is not between 1 and {LIMIT_MAX}"))),
+    }
+}
+
+/// Cuts a page out of rows that were read with one more than the limit.
+pub(crate) fn cut<T>(mut items: Vec<T>, limit: i64, cursor_of: impl Fn(&T) -> String) -> List<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next_cursor = items.last().filter(|_| more).map(cursor_of);
+    List { items, next_cursor }
+}
+
+impl<T> List<T> {
+    /// The same page of something else.
+    pub(crate) fn map<U>(self, to: impl FnMut(T) -> U) -> List<U> {
+        List { items: self.items.into_iter().map(to).collect(), next_cursor: self.next_cursor }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_page_ends_where_the_next_begins() {
+        let page = cut(vec![1, 2, 3], 2, |n| Key::Event.encode(n));
+        assert_eq!(page.items, [1, 2]);
+        let next = page.next_cursor.unwrap();
+        assert_eq!(Key::Event.decode_number(Some(&next)).unwrap(), Some(2));
+        assert!(cut(vec![1, 2], 2, |n| Key::Event.encode(n)).next_cursor.is_none());
+    }
+
+    #[test]
+    fn the_cursor_of_another_list_is_refused() {
+        let cursor = Key::Source.encode("github");
+        assert_eq!(Key::Source.decode(Some(&cursor)).unwrap().as_deref(), Some("github"));
+        assert!(Key::Automation.decode(Some(&cursor)).is_err());
+        assert!(Key::Event.decode_number(Some(&Key::Event.encode("x"))).is_err());
+        assert_eq!(Key::Source.decode(Some("")).unwrap(), None);
+    }
+
+    #[test]
+    fn limits_are_checked() {
+        assert_eq!(limit(None).unwrap(), 50);
+        assert_eq!(limit(Some(500)).unwrap(), 500);
+        assert!(limit(Some(0)).is_err());
+        assert!(limit(Some(501)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_key_survives_and_any_text_is_read_without_harm(key in ".{0,40}", noise in ".{0,60}") {
+            let cursor = Key::Automation.encode(&key);
+            prop_assert_eq!(Key::Automation.decode(Some(&cursor)).unwrap(), Some(key));
+            let _ = Key::Automation.decode(Some(&noise));
+        }
+    }
+}

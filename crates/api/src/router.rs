@@ -1,0 +1,55 @@
+//! Puts both faces on one router: REST by the route table, gRPC by its services, problems for everything else.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware,
+    response::{IntoResponse, Response},
+};
+use http::header;
+use tonic::Status;
+
+use crate::{
+    App, correlation, grpc,
+    problem::{Kind, Problem},
+    routes,
+};
+
+/// REST, webhooks, gRPC and health on one router, for one port.
+pub fn router(app: App) -> Router {
+    let app = Arc::new(app);
+    let rest = routes::all()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .method_not_allowed_fallback(no_method)
+        .with_state(app.clone());
+    rest.merge(grpc::router(&app))
+        .fallback(no_route)
+        .layer(middleware::from_fn_with_state(app, correlation::correlate))
+}
+
+async fn no_method(request: Request) -> Problem {
+    let detail = format!("{} does not take {}.", path(&request), request.method());
+    Problem::new(Kind::NoMethod, detail)
+}
+
+async fn no_route(request: Request) -> Response {
+    if is_grpc(&request) {
+        return Status::unimplemented("There is no such service or method here.").into_http();
+    }
+    let detail =
+        format!("There is nothing at {}; /api/openapi.json lists what there is.", path(&request));
+    Problem::new(Kind::NoRoute, detail).into_response()
+}
+
+/// The path of a request, short enough for a message.
+fn path(request: &Request) -> String {
+    request.uri().path().chars().take(200).collect()
+}
+
+fn is_grpc(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
+}

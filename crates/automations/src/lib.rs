@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod automations;
+mod cache;
+mod compiled;
+mod definition;
+mod engine;
+mod error;
+mod execution;
+mod plan;
+mod recorder;
+
+pub use automations::Automations;
+pub use cache::Refresher;
+pub use definition::{ActionSpec, Automation, Definition, OnError};
+pub use engine::{Engine, EngineConfig, EngineStats};
+pub use error::{Error, Problem};
+pub use execution::{ActionResult, ActionStatus, Execution, ExecutionStatus};

@@ -1,0 +1,174 @@
+//! What every backend must do, as functions that fail by panicking.
+//!
+//! A backend's tests call [`run_all`], or the checks one by one, with a [`Suite`] that opens a bus over it. Where time
+//! must pass, a backend that counts in this process gets a clock that is moved by hand; one that counts elsewhere gets
+//! the real one. No check sleeps to see that something does *not* happen: it lets something else happen first.
+
+#![expect(clippy::expect_used, reason = "a failed expectation is what a check is for")]
+
+pub mod consuming;
+pub mod lifecycle;
+pub mod publishing;
+pub mod settling;
+
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use omni_clock::{Clock, ManualClock, SystemClock};
+use omni_events::SubjectPattern;
+use uuid::Uuid;
+
+use crate::{Consumer, ConsumerConfig, Delivery, EventBus, Message, Start};
+
+/// Longest that anything may take. Only a failing check waits so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+type Opening = Pin<Box<dyn Future<Output = EventBus> + Send>>;
+
+/// Which clock the bus under test runs on.
+#[derive(Clone, Debug)]
+pub enum Time {
+    /// One that is moved by hand.
+    Manual(ManualClock),
+    /// The machine's, for a backend whose server keeps the time.
+    Real(SystemClock),
+}
+
+impl Time {
+    /// Lets time pass.
+    pub async fn pass(&self, duration: Duration) {
+        match self {
+            Self::Manual(clock) => clock.advance(duration),
+            Self::Real(clock) => clock.sleep(duration).await,
+        }
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        match self {
+            Self::Manual(clock) => Arc::new(clock.clone()),
+            Self::Real(clock) => Arc::new(*clock),
+        }
+    }
+}
+
+/// A place where a bus can be opened, closed, and opened again.
+pub struct Suite {
+    open: Box<dyn Fn(Arc<dyn Clock>) -> Opening + Send + Sync>,
+    /// The clock of the bus.
+    pub time: Time,
+}
+
+impl fmt::Debug for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suite").field("time", &self.time).finish_non_exhaustive()
+    }
+}
+
+impl Suite {
+    /// A suite whose `open` opens the bus at a place that was empty at first, and is the same at every call.
+    pub fn new<F, Fut>(time: Time, open: F) -> Self
+    where
+        F: Fn(Arc<dyn Clock>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = EventBus> + Send + 'static,
+    {
+        Self { open: Box::new(move |clock| Box::pin(open(clock))), time }
+    }
+
+    /// Opens the bus.
+    pub async fn open(&self) -> EventBus {
+        (self.open)(self.time.clock()).await
+    }
+
+    /// Closes the bus and opens it again.
+    pub async fn reopen(&self, bus: EventBus) -> EventBus {
+        bus.drain().await.expect("the bus drains");
+        drop(bus);
+        self.open().await
+    }
+}
+
+/// Runs every check, each at a place of its own.
+pub async fn run_all(place: impl Fn() -> Suite) {
+    publishing::sequences_ascend(&place()).await;
+    publishing::repeats_are_recognised(&place()).await;
+    publishing::unknown_domains_are_refused(&place()).await;
+    publishing::events_arrive_unchanged(&place()).await;
+    consuming::filters_select(&place()).await;
+    consuming::waiting_consumers_are_woken(&place()).await;
+    consuming::members_share(&place()).await;
+    consuming::consumers_are_independent(&place()).await;
+    consuming::consumers_start_where_asked(&place()).await;
+    consuming::in_flight_is_bounded(&place()).await;
+    consuming::a_backlog_comes_in_order(&place()).await;
+    settling::retries_wait(&place()).await;
+    settling::the_unsettled_comes_back(&place()).await;
+    settling::progress_extends_the_wait(&place()).await;
+    settling::late_acks_count(&place()).await;
+    settling::failures_end_as_dead_letters(&place()).await;
+    settling::silence_ends_as_dead_letter(&place()).await;
+    settling::the_rejected_is_dead_at_once(&place()).await;
+    lifecycle::consumers_resume(&place()).await;
+    lifecycle::an_idle_consumer_misses_nothing(&place()).await;
+    lifecycle::consumers_can_be_moved(&place()).await;
+    lifecycle::consumers_can_be_removed(&place()).await;
+    lifecycle::old_messages_are_removed(&place()).await;
+    lifecycle::drain_ends_everything(&place()).await;
+}
+
+/// A message with a number in it.
+fn message(subject: &str, number: u64) -> Message {
+    let id = Uuid::from_u128(u128::from(number) << 64);
+    Message { id, subject: subject.into(), data: format!(r#"{{"number":{number}}}"#).into() }
+}
+
+/// Several of them on one subject.
+fn messages(subject: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<Message> {
+    numbers.into_iter().map(|number| message(subject, number)).collect()
+}
+
+/// A consumer of everything that some patterns select, from the first message on.
+fn config(name: &str, filters: &[&str]) -> ConsumerConfig {
+    let parse = |filter: &&str| SubjectPattern::parse(filter).expect("a pattern");
+    ConsumerConfig {
+        start: Start::First,
+        ack_wait: Duration::from_secs(2),
+        ..ConsumerConfig::new(name, filters.iter().map(parse).collect())
+    }
+}
+
+async fn publish(bus: &EventBus, messages: Vec<Message>) -> Vec<u64> {
+    let receipts = bus.publish_raw(messages).await.expect("messages are published");
+    receipts.into_iter().map(|receipt| receipt.sequence).collect()
+}
+
+async fn consumer(bus: &EventBus, config: ConsumerConfig) -> Consumer {
+    bus.consumer(config).await.expect("the consumer opens")
+}
+
+/// Does not wait for ever.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it happens before patience ends")
+}
+
+async fn next(consumer: &mut Consumer) -> Delivery {
+    within(consumer.next()).await.expect("there is a next message")
+}
+
+/// Takes this many, in batches as they come.
+async fn take(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    while deliveries.len() < count {
+        let batch = within(consumer.next_batch(count - deliveries.len())).await;
+        assert!(!batch.is_empty(), "the bus ended after {} of {count}", deliveries.len());
+        deliveries.extend(batch);
+    }
+    deliveries
+}
+
+fn number(delivery: &Delivery) -> u64 {
+    (delivery.message.id.as_u128() >> 64) as u64
+}
+
+fn numbers(deliveries: &[Delivery]) -> Vec<u64> {
+    deliveries.iter().map(number).collect()
+}

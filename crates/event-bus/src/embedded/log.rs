@@ -1,0 +1,172 @@
+//! The recent end of each stream, in memory, so that a consumer that keeps up never reads the database.
+//!
+//! It must stay true that a tail holds every message from its first one to the head, and that the head is moved only
+//! after the commit: what is at or below the head can be read from the database.
+
+use std::{
+    collections::VecDeque,
+    ops::ControlFlow,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use crate::{Message, Pulled, Stream};
+
+/// Most bytes of messages that one stream keeps in memory: a second of a busy stream. A consumer that falls further
+/// behind reads the database, in ranges.
+const TAIL_SIZE_MAX: usize = 16 << 20;
+
+/// What a message costs in memory besides its data, about.
+const OVERHEAD: usize = 160;
+
+/// A message and its place. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) stream: Stream,
+    pub(super) sequence: u64,
+    /// When it was published, in microseconds of Unix time; never goes back within a stream.
+    pub(super) at: i64,
+    pub(super) message: Message,
+}
+
+impl Stored {
+    pub(super) fn pulled(&self, attempt: u32) -> Pulled {
+        Pulled {
+            message: self.message.clone(),
+            stream: self.stream,
+            sequence: self.sequence,
+            published_at: time_of(self.at),
+            attempt,
+        }
+    }
+}
+
+pub(super) fn time_of(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+/// The ends of all streams.
+#[derive(Debug)]
+pub(super) struct Log {
+    tails: [Mutex<Tail>; Stream::ALL.len()],
+    commits: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Tail {
+    /// Sequence of the first message in memory; one after the head when there is none.
+    first: u64,
+    messages: VecDeque<Stored>,
+    size: usize,
+}
+
+impl Tail {
+    fn head(&self) -> u64 {
+        self.first + self.messages.len() as u64 - 1
+    }
+
+    /// Lets go of the oldest message, if there is one.
+    fn pop(&mut self) -> bool {
+        let Some(old) = self.messages.pop_front() else { return false };
+        self.size -= old.message.data.len() + OVERHEAD;
+        self.first += 1;
+        true
+    }
+}
+
+impl Log {
+    pub(super) fn new(heads: [u64; Stream::ALL.len()]) -> Self {
+        let tail = |head| Mutex::new(Tail { first: head + 1, messages: VecDeque::new(), size: 0 });
+        Self { tails: heads.map(tail), commits: watch::Sender::new(()) }
+    }
+
+    fn tail(&self, stream: Stream) -> MutexGuard<'_, Tail> {
+        self.tails[stream.index()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last sequence that is committed, and the first that is in memory.
+    pub(super) fn ends(&self, stream: Stream) -> (u64, u64) {
+        let tail = self.tail(stream);
+        (tail.head(), tail.first)
+    }
+
+    /// Takes over what was committed. The messages of each stream follow its head.
+    pub(super) fn append(&self, committed: Vec<Stored>) {
+        for stored in committed {
+            let mut tail = self.tail(stored.stream);
+            tail.size += stored.message.data.len() + OVERHEAD;
+            tail.messages.push_back(stored);
+            while tail.size > TAIL_SIZE_MAX && tail.pop() {}
+        }
+    }
+
+    /// Lets go of what was removed from the database.
+    pub(super) fn forget(&self, stream: Stream, before: u64) {
+        let mut tail = self.tail(stream);
+        while tail.first < before && tail.pop() {}
+    }
+
+    /// Wakes everyone who waits for messages.
+    pub(super) fn wake(&self) {
+        self.commits.send_replace(());
+    }
+
+    /// Sees every later [`Log::wake`].
+    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
+        self.commits.subscribe()
+    }
+
+    /// Shows messages from a sequence on, if it is in memory, until the visitor breaks.
+    pub(super) fn read(
+        &self,
+        stream: Stream,
+        from: u64,
+        mut visit: impl FnMut(&Stored) -> ControlFlow<()>,
+    ) {
+        let tail = self.tail(stream);
+        let Some(skip) = from.checked_sub(tail.first) else { return };
+        for stored in tail.messages.range((skip as usize).min(tail.messages.len())..) {
+            if visit(stored).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn stored(sequence: u64, size: usize) -> Stored {
+        let message = Message {
+            id: uuid::Uuid::from_u128(sequence.into()),
+            subject: "custom.a._._".into(),
+            data: Bytes::from(vec![0; size]),
+        };
+        Stored { stream: Stream::Custom, sequence, at: 0, message }
+    }
+
+    #[test]
+    fn a_tail_is_bounded_and_without_gaps() {
+        let log = Log::new([0, 0, 0, 0, 0, 41, 0]);
+        assert_eq!(log.ends(Stream::Custom), (41, 42));
+        for sequence in 42..142 {
+            log.append(vec![stored(sequence, 1 << 20)]);
+        }
+        let (head, first) = log.ends(Stream::Custom);
+        assert_eq!(head, 141);
+        assert!(head - first < 16, "{first}..={head}");
+        let mut seen = Vec::new();
+        log.read(Stream::Custom, first + 1, |stored| {
+            seen.push(stored.sequence);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(seen, (first + 1..=head).collect::<Vec<_>>());
+        log.read(Stream::Custom, first - 1, |_| panic!("what is not in memory is not shown"));
+        log.read(Stream::Custom, head + 5, |_| panic!("nor what does not exist"));
+    }
+}

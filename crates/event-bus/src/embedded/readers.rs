@@ -1,0 +1,205 @@
+//! Reading the database beside the writer: ranges for consumers that are behind, places for new ones, dead letters.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use omni_events::SubjectPattern;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use super::{
+    cursor::Page,
+    log::{Stored, time_of},
+    schema::{Files, table},
+};
+use crate::{DeadLetter, Error, Message, Stream};
+
+/// Most messages of a page.
+const PAGE_MESSAGES_MAX: usize = 256;
+/// Most bytes of a page.
+const PAGE_SIZE_MAX: usize = 4 << 20;
+/// Most rows looked at for one page, when few are selected.
+const PAGE_ROWS_MAX: u64 = 8192;
+
+/// A few connections that read. They are opened when there are too few, and kept.
+#[derive(Debug)]
+pub(super) struct Readers {
+    files: Files,
+    /// None once closed.
+    idle: Mutex<Option<Vec<Connection>>>,
+}
+
+impl Readers {
+    pub(super) fn new(files: Files) -> Self {
+        Self { files, idle: Mutex::new(Some(Vec::new())) }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the connections that nobody uses now; the others are closed after their use.
+    pub(super) fn close(&self) {
+        self.idle().take();
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let connection = self.idle().as_mut().ok_or(Error::Closed)?.pop();
+        let connection = match connection {
+            Some(connection) => connection,
+            None => self.files.reader().map_err(Error::backend("open its database"))?,
+        };
+        let result = read(&connection).map_err(Error::backend("read its database"));
+        if let Some(idle) = self.idle().as_mut() {
+            idle.push(connection);
+        }
+        result
+    }
+
+    /// Runs a read on a thread where it may block.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &std::sync::Arc<Self>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let readers = std::sync::Arc::clone(self);
+        match spawn_blocking(move || readers.with(read)).await {
+            Ok(result) => result,
+            Err(error) => Err(Error::backend("read its database")(error)),
+        }
+    }
+}
+
+/// Reads selected messages of a range, as many as make a page.
+pub(super) fn page(
+    connection: &Connection,
+    stream: Stream,
+    (from, through): (u64, u64),
+    filters: &[SubjectPattern],
+) -> rusqlite::Result<Page> {
+    let mut page = Page { from, through: through.min(from + PAGE_ROWS_MAX), messages: Vec::new() };
+    let mut size = 0;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT seq, id, subject, at, data FROM {} WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
+        table(stream)
+    ))?;
+    let mut rows = statement.query(params![from as i64, page.through as i64])?;
+    while let Some(row) = rows.next()? {
+        let subject = row.get_ref(2)?.as_str()?;
+        if !filters.iter().any(|filter| filter.matches(subject)) {
+            continue;
+        }
+        let sequence = row.get::<_, i64>(0)? as u64;
+        let stored = Stored { stream, sequence, at: row.get(3)?, message: message(row, 1, 4)? };
+        size += stored.message.data.len();
+        page.messages.push(stored);
+        if page.messages.len() == PAGE_MESSAGES_MAX || size > PAGE_SIZE_MAX {
+            page.through = sequence;
+            break;
+        }
+    }
+    Ok(page)
+}
+
+/// Reads `id, subject` from one column on, and `data`.
+fn message(row: &Row<'_>, id: usize, data: usize) -> rusqlite::Result<Message> {
+    Ok(Message {
+        id: Uuid::from_bytes(row.get(id)?),
+        subject: row.get_ref(id + 1)?.as_str()?.into(),
+        data: bytes::Bytes::copy_from_slice(row.get_ref(data)?.as_blob()?),
+    })
+}
+
+/// The last selected sequence of a stream.
+pub(super) fn last(
+    connection: &Connection,
+    stream: Stream,
+    filters: &[SubjectPattern],
+) -> rusqlite::Result<Option<u64>> {
+    let sql = format!("SELECT seq, subject FROM {} ORDER BY seq DESC", table(stream));
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let subject = row.get_ref(1)?.as_str()?;
+        if filters.iter().any(|filter| filter.matches(subject)) {
+            return Ok(Some(row.get::<_, i64>(0)? as u64));
+        }
+    }
+    Ok(None)
+}
+
+/// The first sequence that was published at or after a time; one after the last when none was.
+///
+/// Times never go back within a stream, so this is a search by halves.
+pub(super) fn first_at(
+    connection: &Connection,
+    stream: Stream,
+    at: i64,
+) -> rusqlite::Result<Option<u64>> {
+    let table = table(stream);
+    let ends: (Option<i64>, Option<i64>) = connection.query_row(
+        &format!("SELECT (SELECT min(seq) FROM {table}), (SELECT max(seq) FROM {table})"),
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let (Some(mut low), Some(high)) = ends else { return Ok(None) };
+    let mut high = high + 1;
+    let sql = format!("SELECT at FROM {table} WHERE seq >= ?1 ORDER BY seq LIMIT 1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let published: Option<i64> = statement.query_row([middle], |row| row.get(0)).optional()?;
+        if published.is_none_or(|published| published >= at) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(Some(low as u64))
+}
+
+/// The newest dead letters, newest first.
+pub(super) fn dead_letters(
+    connection: &Connection,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeadLetter>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT consumer, stream, seq, attempts, reasons, dead_at, at, id, subject, data
+         FROM dead_letters ORDER BY number DESC LIMIT ?1",
+    )?;
+    let rows = statement.query_map([limit as i64], |row| {
+        Ok(DeadLetter {
+            consumer: row.get(0)?,
+            stream: stream(row, 1)?,
+            sequence: row.get::<_, i64>(2)? as u64,
+            attempts: row.get(3)?,
+            reasons: json(row, 4)?,
+            dead_at: time_of(row.get(5)?),
+            published_at: time_of(row.get(6)?),
+            message: message(row, 7, 9)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Reads the name of a stream.
+pub(super) fn stream(row: &Row<'_>, column: usize) -> rusqlite::Result<Stream> {
+    let name = row.get_ref(column)?.as_str()?;
+    Stream::ALL
+        .into_iter()
+        .find(|stream| stream.as_str() == name)
+        .ok_or_else(|| rusqlite::Error::IntegralValueOutOfRange(column, 0))
+}
+
+/// Reads a column of JSON.
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        )
+    })
+}

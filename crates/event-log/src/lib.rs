@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod appender;
+mod draft;
+mod error;
+mod log;
+mod publisher;
+mod recovery;
+
+pub use appender::Appender;
+pub use draft::{Capture, Dedupe, Draft};
+pub use error::AppendError;
+pub use log::{Appended, Config, EventLog, Parts, Stats, open};
+pub use publisher::Publisher;

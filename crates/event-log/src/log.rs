@@ -1,0 +1,297 @@
+//! The handle: append an event, look events up.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use chrono::{SubsecRound, TimeDelta};
+use omni_clock::{Clock, Random};
+use omni_event_bus::EventBus;
+use omni_events::{Event, HOPS_MAX, Org, check_token};
+use omni_registry::Registry;
+use omni_store::{
+    Store,
+    events::{Filter, NewEvent, NewKey, NewPayload, Page, StoredEvent},
+    outbox,
+};
+use serde::Serialize;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::{AppendError, Appender, Capture, Draft, Publisher};
+
+/// Longest correlation id, source or label that is kept, in bytes: they are columns and log fields.
+const LABEL_LEN_MAX: usize = 256;
+/// Batches that wait for the bus in memory; what does not fit is read from the store again.
+const BATCHES_WAITING: usize = 64;
+
+/// How much the log holds and for how long it knows a repeat.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Events that may wait for their commit; more are refused before they are accepted.
+    pub waiting_max: usize,
+    /// Events of one transaction at most.
+    pub batch_max: usize,
+    /// How long a key is remembered. Seven days is longer than any provider repeats a delivery.
+    pub dedupe_window: TimeDelta,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { waiting_max: 8192, batch_max: 512, dedupe_window: TimeDelta::days(7) }
+    }
+}
+
+/// What the log is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Where events are kept.
+    pub store: Store,
+    /// Where they are published.
+    pub bus: EventBus,
+    /// What their types are.
+    pub registry: Registry,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub random: Arc<Random>,
+    /// The name of this process among the writers, for people.
+    pub writer: String,
+    /// Limits.
+    pub config: Config,
+}
+
+/// Appends events and looks them up; a clone is cheap and shares everything.
+#[derive(Clone, Debug)]
+pub struct EventLog {
+    parts: Arc<Parts>,
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+/// An event on its way to the commit, with whoever waits for it.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) new: NewEvent,
+    pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// An event that is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Appended {
+    /// The event; for a repeat, the one that was stored first.
+    pub event_id: Uuid,
+    /// Its place in the log.
+    pub sequence: i64,
+    /// Whether it was there already.
+    #[serde(skip)]
+    pub repeat: bool,
+}
+
+/// What the log has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events that were stored.
+    pub appended: u64,
+    /// Requests that turned out to be repeats.
+    pub repeats: u64,
+    /// Transactions.
+    pub commits: u64,
+    /// Transactions that failed.
+    pub commits_failed: u64,
+    /// Events handed to the bus.
+    pub published: u64,
+    /// Times the bus refused a batch.
+    pub publish_failed: u64,
+    /// Events of this process that the bus does not have yet.
+    pub behind: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) appended: AtomicU64,
+    pub(crate) repeats: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) commits_failed: AtomicU64,
+    pub(crate) published: AtomicU64,
+    pub(crate) publish_failed: AtomicU64,
+    /// Highest place this process has committed.
+    pub(crate) committed_through: AtomicI64,
+    /// Highest place of this process that the bus has.
+    pub(crate) published_through: AtomicI64,
+    /// Highest place of this process that the bus has on disk; the appender writes it down with its next commit.
+    pub(crate) safe_through: AtomicI64,
+}
+
+/// Opens the log: the handle, and the two loops that the caller has to run.
+///
+/// # Errors
+/// When the store cannot register this process as a writer.
+pub async fn open(parts: Parts) -> Result<(EventLog, Appender, Publisher), omni_store::Error> {
+    let mut conn = parts.store.write().await?;
+    let writer = outbox::claim_writer(&mut conn, &parts.writer, parts.clock.now()).await?;
+    drop(conn);
+    let (queue, waiting) = mpsc::channel(parts.config.waiting_max);
+    let (committed, batches) = mpsc::channel(BATCHES_WAITING);
+    let counters = Arc::new(Counters::default());
+    let parts = Arc::new(parts);
+    let room = Arc::new(Semaphore::new(parts.config.waiting_max));
+    let log = EventLog { parts: parts.clone(), queue, room, counters: counters.clone() };
+    let appender = Appender::new(parts.clone(), writer, waiting, committed, counters.clone());
+    let publisher = Publisher::new(parts, writer, batches, counters);
+    Ok((log, appender, publisher))
+}
+
+impl EventLog {
+    /// Records an event. When this returns `Ok`, the event is durable.
+    ///
+    /// A repeat (same scope and key, same body) answers with the first event.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; callers branch on every variant.
+    pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        check_labels(&draft)?;
+        if draft.metadata.hops > HOPS_MAX {
+            return Err(self.cut(&draft).await);
+        }
+        let checked =
+            self.parts.registry.check(&draft.metadata.org, &draft.event_type, &draft.payload)?;
+        // The permit bounds what waits, including what the appender has taken but not committed.
+        let _permit = self.room.try_acquire().map_err(|_| AppendError::Overloaded)?;
+        let new = self.accept(draft, checked.schema_version);
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Waiting { new, answer }).await.map_err(|_| AppendError::Stopped)?;
+        answered.await.map_err(|_| AppendError::Stopped)?
+    }
+
+    /// Gives the draft its id and times.
+    fn accept(&self, draft: Draft, schema_version: Option<i32>) -> NewEvent {
+        // Milliseconds are what users, the bus and the API carry; more would differ between them.
+        let now = self.parts.clock.now().trunc_subsecs(3);
+        let id = self.parts.random.uuid_v7(now);
+        let mut metadata = draft.metadata;
+        if metadata.correlation_id.is_empty() {
+            metadata.correlation_id = id.to_string();
+        }
+        let dedupe = draft.dedupe.map(|dedupe| NewKey {
+            scope: dedupe.scope,
+            key: dedupe.key,
+            body_hash: dedupe.body_hash,
+            expires_at: now + self.parts.config.dedupe_window,
+        });
+        let event = Event {
+            id,
+            event_type: draft.event_type,
+            source: draft.source,
+            time: draft.time.map_or(now, |time| time.trunc_subsecs(3)),
+            received_at: now,
+            payload: draft.payload,
+            schema_version,
+            metadata,
+        };
+        NewEvent { event, dedupe, capture: draft.capture.map(new_payload) }
+    }
+
+    /// Builds the refusal of a chain that is too long, with the chain as evidence.
+    async fn cut(&self, draft: &Draft) -> AppendError {
+        let mut path = Vec::new();
+        if let (Some(cause), Ok(mut conn)) =
+            (draft.metadata.causation_id, self.parts.store.read().await)
+        {
+            let org = draft.metadata.org.as_str();
+            let found =
+                omni_store::events::ancestry(&mut conn, org, cause, usize::from(HOPS_MAX) + 1)
+                    .await;
+            path.extend(
+                found
+                    .unwrap_or_default()
+                    .into_iter()
+                    .rev()
+                    .map(|a| format!("{} by {} ({})", a.event_type, a.source, a.id)),
+            );
+        }
+        path.push(format!("{} by {} (refused)", draft.event_type, draft.source));
+        tracing::warn!(path = ?path, "a chain of events reached the hop limit and was cut");
+        AppendError::Loop { limit: HOPS_MAX, path }
+    }
+
+    /// Looks one event up, with its outcome if it has one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn get(&self, org: &Org, id: Uuid) -> Result<Option<StoredEvent>, omni_store::Error> {
+        let mut conn = self.parts.store.read().await?;
+        omni_store::events::get(&mut conn, org.as_str(), id).await
+    }
+
+    /// Lists events by place, newest first unless the page says otherwise.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list(
+        &self,
+        org: &Org,
+        filter: &Filter,
+        page: &Page,
+    ) -> Result<Vec<StoredEvent>, omni_store::Error> {
+        let mut conn = self.parts.store.read().await?;
+        omni_store::events::list(&mut conn, org.as_str(), filter, page).await
+    }
+
+    /// What the log has done since it was opened.
+    pub fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let c = &self.counters;
+        let committed = c.committed_through.load(Ordering::Relaxed);
+        let behind = committed - c.published_through.load(Ordering::Relaxed);
+        Stats {
+            appended: read(&c.appended),
+            repeats: read(&c.repeats),
+            commits: read(&c.commits),
+            commits_failed: read(&c.commits_failed),
+            published: read(&c.published),
+            publish_failed: read(&c.publish_failed),
+            behind: u64::try_from(behind).unwrap_or(0),
+        }
+    }
+}
+
+fn new_payload(capture: Capture) -> NewPayload {
+    NewPayload {
+        stage: capture.stage.to_owned(),
+        content_type: capture.content_type,
+        headers: serde_json::to_string(&capture.headers).unwrap_or_else(|_| "[]".to_owned()),
+        body: capture.body,
+    }
+}
+
+/// Refuses metadata that would break a subject, a column or a log line.
+fn check_labels(draft: &Draft) -> Result<(), AppendError> {
+    let metadata = &draft.metadata;
+    let subjects = [("channelType", &metadata.channel_type), ("instanceId", &metadata.instance_id)];
+    for (field, token) in subjects {
+        if let Some(Err(error)) = token.as_deref().map(check_token) {
+            return Err(AppendError::Metadata { field, reason: error.to_string() });
+        }
+    }
+    let labels = [
+        ("source", Some(draft.source.as_str())),
+        ("correlationId", Some(metadata.correlation_id.as_str())),
+        ("traceparent", metadata.traceparent.as_deref()),
+        ("triggeredBy", metadata.triggered_by.as_deref()),
+        ("idempotencyKey", metadata.idempotency_key.as_deref()),
+        ("providerEventId", metadata.provider_event_id.as_deref()),
+    ];
+    for (field, label) in labels {
+        let Some(label) = label else { continue };
+        if label.len() > LABEL_LEN_MAX || label.contains(char::is_control) {
+            let reason =
+                format!("must be at most {LABEL_LEN_MAX} bytes without control characters");
+            return Err(AppendError::Metadata { field, reason });
+        }
+    }
+    Ok(())
+}

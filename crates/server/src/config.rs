@@ -1,0 +1,198 @@
+//! Settings: defaults, then `omni.toml`, then `OMNI_*` variables, then flags; the later wins.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use crate::Error;
+
+/// The file that is read from the working directory when it is there.
+const FILE: &str = "omni.toml";
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the embedded store and bus, the lock and the generated key are.
+    pub data_dir: PathBuf,
+    /// The address for webhooks, REST and gRPC.
+    pub listen: SocketAddr,
+    /// A PostgreSQL to use instead of the embedded store: `postgres://user:password@host/database`.
+    pub database_url: Option<String>,
+    /// What is logged: a level or a filter such as `info,omni_sources=debug`.
+    pub log: String,
+    /// Whether actions may call addresses of this machine. Off, because a rule could then reach what only listens
+    /// locally.
+    pub egress_allow_loopback: bool,
+    /// The key that seals secrets at rest, 32 bytes in hex. If absent, one is generated in the data directory.
+    pub master_key: Option<String>,
+    /// How long running work may take to end after a stop, in seconds.
+    pub drain_seconds: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "./omni-data".into(),
+            listen: (Ipv4Addr::LOCALHOST, 7400).into(),
+            database_url: None,
+            log: "info".to_owned(),
+            egress_allow_loopback: false,
+            master_key: None,
+            drain_seconds: 30,
+        }
+    }
+}
+
+/// Settings given as flags; they win over everything.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--data-dir`
+    pub data_dir: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<SocketAddr>,
+    /// Set by `--demo`, whose receiver listens on this machine.
+    pub egress_allow_loopback: Option<bool>,
+}
+
+impl Config {
+    /// Reads the settings of this process.
+    ///
+    /// # Errors
+    /// When a file or variable cannot be read or holds a value of the wrong kind; the error names it.
+    pub fn load(flags: Overrides) -> Result<Self, Error> {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let variable = |name: &str| std::env::var(name).ok();
+        Self::merge(Path::new(FILE), variable, flags)
+    }
+
+    fn merge(
+        file: &Path,
+        variable: impl Fn(&str) -> Option<String>,
+        flags: Overrides,
+    ) -> Result<Self, Error> {
+        let mut config = Self::from_file(file)?;
+        config.apply_variables(variable)?;
+        if let Some(data_dir) = flags.data_dir {
+            config.data_dir = data_dir;
+        }
+        if let Some(listen) = flags.listen {
+            config.listen = listen;
+        }
+        if let Some(allow) = flags.egress_allow_loopback {
+            config.egress_allow_loopback = allow;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn from_file(file: &Path) -> Result<Self, Error> {
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(source) => return Err(Error::File { path: file.to_owned(), source }),
+        };
+        toml::from_str(&text).map_err(|error| Error::Config {
+            origin: file.display().to_string(),
+            reason: error.to_string(),
+        })
+    }
+
+    fn apply_variables(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), Error> {
+        if variable("OMNI_NATS_URL").is_some() {
+            return Err(Error::Config {
+                origin: "OMNI_NATS_URL".to_owned(),
+                reason: "this version has the embedded bus only; unset the variable".to_owned(),
+            });
+        }
+        set(&variable, "OMNI_DATA_DIR", &mut self.data_dir)?;
+        set(&variable, "OMNI_LISTEN", &mut self.listen)?;
+        set(&variable, "OMNI_LOG", &mut self.log)?;
+        set(&variable, "OMNI_EGRESS_ALLOW_LOOPBACK", &mut self.egress_allow_loopback)?;
+        set(&variable, "OMNI_DRAIN_SECONDS", &mut self.drain_seconds)?;
+        self.database_url = variable("OMNI_DATABASE_URL").or_else(|| self.database_url.take());
+        self.master_key = variable("OMNI_MASTER_KEY").or_else(|| self.master_key.take());
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if !self.listen.ip().is_loopback() {
+            return Err(Error::Config {
+                origin: format!("listen {}", self.listen),
+                reason: "there is no authentication yet, so only loopback addresses are served; \
+                         use 127.0.0.1 and a proxy that authenticates"
+                    .to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// How long running work may take to end after a stop.
+    pub fn drain_timeout(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}
+
+fn set<T: std::str::FromStr>(
+    variable: &impl Fn(&str) -> Option<String>,
+    name: &str,
+    target: &mut T,
+) -> Result<(), Error>
+where
+    T::Err: std::fmt::Display,
+{
+    if let Some(text) = variable(name) {
+        *target = text.parse().map_err(|error| Error::Config {
+            origin: name.to_owned(),
+            reason: format!("`{text}` cannot be read: {error}"),
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merge(file: &str, variables: &[(&str, &str)], flags: Overrides) -> Result<Config, Error> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("omni.toml");
+        std::fs::write(&path, file).unwrap();
+        let find = |name: &str| {
+            variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+        };
+        Config::merge(&path, find, flags)
+    }
+
+    #[test]
+    fn the_later_wins() {
+        let file = "listen = \"127.0.0.1:1\"\nlog = \"debug\"\ndrain_seconds = 5\n";
+        let variables = [("OMNI_LISTEN", "127.0.0.1:2"), ("OMNI_DRAIN_SECONDS", "6")];
+        let listen = Some("127.0.0.1:3".parse().unwrap());
+        let config = merge(file, &variables, Overrides { listen, ..Overrides::default() }).unwrap();
+        assert_eq!(config.listen.port(), 3);
+        assert_eq!(config.drain_seconds, 6);
+        assert_eq!(config.log, "debug");
+        assert_eq!(config.data_dir, Path::new("./omni-data"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_place() {
+        let error = merge("", &[("OMNI_LISTEN", "here")], Overrides::default()).unwrap_err();
+        assert!(error.to_string().starts_with("OMNI_LISTEN: `here` cannot be read"), "{error}");
+        let error = merge("colour = 1", &[], Overrides::default()).unwrap_err();
+        assert!(error.to_string().contains("colour"), "{error}");
+    }
+
+    #[test]
+    fn an_open_address_is_refused_without_authentication() {
+        let error = merge("listen = \"0.0.0.0:7400\"", &[], Overrides::default()).unwrap_err();
+        assert!(error.to_string().contains("authentication"), "{error}");
+    }
+}

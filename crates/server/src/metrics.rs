@@ -1,0 +1,95 @@
+//! The text of `/metrics`: counters that the parts keep, read when somebody asks.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use omni_api::MetricsText;
+use omni_automations::EngineStats;
+use omni_event_bus::EventBus;
+use omni_event_log::EventLog;
+use omni_registry::Registry;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _, text::encode},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge, info::Info},
+};
+
+use crate::VERSION;
+
+#[derive(Debug)]
+struct Counts {
+    log: EventLog,
+    bus: EventBus,
+    engine: Arc<EngineStats>,
+    registry: Registry,
+}
+
+/// Makes the function that writes the metrics.
+pub(crate) fn text(
+    log: EventLog,
+    bus: EventBus,
+    engine: Arc<EngineStats>,
+    registry: Registry,
+) -> MetricsText {
+    let mut all = prometheus_client::registry::Registry::with_prefix("omni");
+    all.register_collector(Box::new(Counts { log, bus, engine, registry }));
+    let all = Arc::new(all);
+    Arc::new(move || {
+        let mut text = String::new();
+        // Writing into a String does not fail.
+        let _ = encode(&mut text, &all);
+        text
+    })
+}
+
+impl Collector for Counts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let (log, bus) = (self.log.stats(), self.bus.stats());
+        let engine = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+        let counters = [
+            ("log_events_appended", "Events stored", log.appended),
+            ("log_repeats", "Requests answered as the first was", log.repeats),
+            ("log_commits", "Transactions of the event log", log.commits),
+            ("log_commits_failed", "Transactions of the event log that failed", log.commits_failed),
+            ("log_events_published", "Events handed to the bus", log.published),
+            ("log_publish_failed", "Batches the bus refused", log.publish_failed),
+            ("bus_messages_published", "Messages put into streams", bus.published),
+            ("bus_messages_duplicate", "Messages that were in a stream already", bus.duplicates),
+            ("bus_messages_delivered", "Messages handed out", bus.delivered),
+            ("bus_messages_redelivered", "Messages handed out again", bus.redelivered),
+            ("bus_messages_acked", "Messages acknowledged", bus.acked),
+            ("bus_messages_dead", "Messages given up", bus.dead_lettered),
+            ("engine_events", "Events taken from the bus", engine(&self.engine.events)),
+            (
+                "engine_executions_succeeded",
+                "Executions that succeeded",
+                engine(&self.engine.succeeded),
+            ),
+            (
+                "engine_executions_failed",
+                "Executions with a failed action",
+                engine(&self.engine.failed),
+            ),
+            (
+                "engine_executions_skipped",
+                "Automations whose conditions did not hold",
+                engine(&self.engine.skipped),
+            ),
+            ("engine_events_repeated", "Events found done already", engine(&self.engine.repeated)),
+            (
+                "registry_unknown_custom",
+                "Events of a custom type without a schema",
+                self.registry.unknown_custom(),
+            ),
+        ];
+        for (name, help, value) in counters {
+            let metric = ConstCounter::new(value);
+            metric.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        let behind = ConstGauge::new(i64::try_from(log.behind).unwrap_or(i64::MAX));
+        let help = "Places of the log that the bus does not have yet";
+        behind.encode(encoder.encode_descriptor("log_behind", help, None, MetricType::Gauge)?)?;
+        let build = Info::new([("version", VERSION)]);
+        let help = "The version that runs";
+        build.encode(encoder.encode_descriptor("build", help, None, MetricType::Info)?)
+    }
+}

@@ -1,0 +1,157 @@
+//! Headers: what is kept of them beside an event, and what a sender may say about its request with them.
+
+use http::{HeaderMap, HeaderName, header::CONTENT_TYPE};
+
+/// Most headers that are kept.
+const HEADERS_MAX: usize = 64;
+/// Longest value that is kept, in bytes.
+const VALUE_LEN_MAX: usize = 4096;
+/// All names and values together, in bytes.
+const TOTAL_LEN_MAX: usize = 16 * 1024;
+/// Longest correlation id that is taken over.
+const CORRELATION_LEN_MAX: usize = 128;
+
+/// What a secret is called. A header with one of these in its name is kept without its value.
+const SECRET_WORDS: [&str; 12] = [
+    "authorization",
+    "cookie",
+    "token",
+    "secret",
+    "password",
+    "api-key",
+    "apikey",
+    "access-key",
+    "auth-key",
+    "session",
+    "credential",
+    "jwt",
+];
+const REDACTED: &str = "[redacted]";
+
+/// The headers in the order of arrival, without the values of secrets; signatures stay, they prove and open nothing.
+pub(crate) fn kept(headers: &HeaderMap, secret: Option<&HeaderName>) -> Vec<(String, String)> {
+    let mut total = 0;
+    let mut kept = Vec::with_capacity(headers.len().min(HEADERS_MAX));
+    for (name, value) in headers.iter().take(HEADERS_MAX) {
+        let value = if secret == Some(name) || is_secret(name.as_str()) {
+            REDACTED.to_owned()
+        } else {
+            text(value.as_bytes())
+        };
+        total += name.as_str().len() + value.len();
+        if total > TOTAL_LEN_MAX {
+            break;
+        }
+        kept.push((name.as_str().to_owned(), value));
+    }
+    kept
+}
+
+fn is_secret(name: &str) -> bool {
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+fn text(value: &[u8]) -> String {
+    let head = value.get(..VALUE_LEN_MAX).unwrap_or(value);
+    String::from_utf8_lossy(head).into_owned()
+}
+
+/// The media type, as it was sent.
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
+    headers.get(CONTENT_TYPE).map(|value| text(value.as_bytes()))
+}
+
+/// The sender's correlation id, if it is visible ASCII of at most 128 bytes; another one is not used.
+pub(crate) fn correlation_id(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("x-correlation-id")?.to_str().ok()?;
+    let good = !value.is_empty()
+        && value.len() <= CORRELATION_LEN_MAX
+        && value.bytes().all(|b| b.is_ascii_graphic());
+    good.then(|| value.to_owned())
+}
+
+/// The W3C trace context, if it is one of version 00; another one would break tracers downstream.
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    let parts: Vec<&str> = value.split('-').collect();
+    let [version, trace, span, flags] = parts[..] else { return None };
+    let hex = |part: &str, len: usize| {
+        part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let set = |part: &str| part.bytes().any(|b| b != b'0');
+    let good = version == "00"
+        && hex(trace, 32)
+        && set(trace)
+        && hex(span, 16)
+        && set(span)
+        && hex(flags, 2);
+    good.then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &str)| {
+            (HeaderName::from_static(name), value.parse().unwrap())
+        };
+        headers.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn secrets_are_not_kept_and_signatures_are() {
+        let headers = map(&[
+            ("authorization", "canary"),
+            ("cookie", "canary"),
+            ("x-gitlab-token", "canary"),
+            ("x-api-key", "canary"),
+            ("x-own", "canary"),
+            ("x-hub-signature-256", "sha256=00"),
+            ("x-github-event", "push"),
+        ]);
+        let kept = kept(&headers, Some(&HeaderName::from_static("x-own")));
+        assert_eq!(kept.len(), 7);
+        assert!(kept.iter().all(|(_, value)| !value.contains("canary")), "{kept:?}");
+        assert!(kept.contains(&("x-hub-signature-256".into(), "sha256=00".into())));
+        assert!(kept.contains(&("x-github-event".into(), "push".into())));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut headers = HeaderMap::new();
+        for n in 0..200 {
+            let name: HeaderName = format!("x-{n}").parse().unwrap();
+            headers.insert(name, "v".repeat(10_000).parse().unwrap());
+        }
+        let total: usize = kept(&headers, None).iter().map(|(n, v)| n.len() + v.len()).sum();
+        assert!(total > 0 && total <= TOTAL_LEN_MAX);
+    }
+
+    #[test]
+    fn correlation_ids_are_visible_ascii() {
+        let id = |value: &str| correlation_id(&map(&[("x-correlation-id", value)]));
+        assert_eq!(id("req-1:/a").as_deref(), Some("req-1:/a"));
+        for bad in ["", "a b", "é", "a\tb", &"x".repeat(129)] {
+            assert_eq!(id(bad), None, "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn trace_contexts_are_well_formed() {
+        let of = |value: &str| traceparent(&map(&[("traceparent", value)]));
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(of(good).as_deref(), Some(good));
+        for bad in [
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "garbage",
+        ] {
+            assert_eq!(of(bad), None, "{bad} was taken");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! One connection to either database, and the verbs that run a query on it.
+//!
+//! What must stay true: a connection whose transaction was neither committed nor rolled back is never used again.
+//! SQLite statements run on the calling thread: two thread hops would cost more than the statement.
+
+use std::future::Future;
+
+use diesel::{
+    Connection as _, QueryResult, SqliteConnection,
+    backend::Backend,
+    connection::{LoadConnection, SimpleConnection as _},
+    deserialize::FromSqlRow,
+    query_builder::{AsQuery, QueryFragment},
+    query_dsl::CompatibleType,
+    row::IntoOwnedRow as _,
+};
+use diesel_async::{
+    AsyncConnectionCore as _, AsyncPgConnection, SimpleAsyncConnection as _,
+    pooled_connection::PoolableConnection as _,
+};
+use futures_util::{TryStreamExt as _, future::try_join_all};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::{
+    Answer, Kind, Result,
+    checkpoint::Writes,
+    dual::{Dual, Row, Statement, collect},
+};
+
+/// A connection to either database; queries of this crate take one.
+pub struct Conn {
+    inner: Inner,
+    /// Only of the one SQLite connection that writes.
+    writes: Option<Writes>,
+    /// Whether a transaction is open; it stays true when its future was dropped or its end failed.
+    open: bool,
+}
+
+enum Inner {
+    Pg(AsyncPgConnection),
+    Lite(SqliteConnection),
+}
+
+/// Runs blocking work where it stands, telling a multi-threaded runtime that this thread is taken.
+pub(crate) fn here<R>(work: impl FnOnce() -> R) -> R {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+impl Conn {
+    pub(crate) fn postgres(inner: AsyncPgConnection) -> Self {
+        Self { inner: Inner::Pg(inner), writes: None, open: false }
+    }
+
+    /// A connection that writes says so by the count of its writes.
+    pub(crate) fn sqlite(inner: SqliteConnection, writes: Option<Writes>) -> Self {
+        Self { inner: Inner::Lite(inner), writes, open: false }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self.inner {
+            Inner::Pg(_) => Kind::Postgres,
+            Inner::Lite(_) => Kind::Sqlite,
+        }
+    }
+
+    /// Whether the connection must not be used again.
+    pub(crate) fn is_broken(&mut self) -> bool {
+        self.open
+            || match &mut self.inner {
+                Inner::Pg(pg) => pg.is_broken(),
+                Inner::Lite(_) => false,
+            }
+    }
+
+    /// Opens a transaction; every path afterwards must reach [`Self::end`].
+    ///
+    /// SQLite's writer takes the write lock at once: a lock taken later could fail half-way through.
+    pub(crate) async fn begin(&mut self) -> Result<()> {
+        self.open = true;
+        let is_writer = self.writes.is_some();
+        self.batch(if is_writer { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
+        Ok(())
+    }
+
+    /// Commits on `Ok`, rolls back on `Err`, and answers the result; a failed commit is the error.
+    pub(crate) async fn end<T>(&mut self, result: Result<T>) -> Result<T> {
+        match result {
+            Ok(value) => {
+                self.batch("COMMIT").await?;
+                self.open = false;
+                if let Some(writes) = &mut self.writes {
+                    writes.committed();
+                }
+                Ok(value)
+            }
+            Err(error) => {
+                self.open = self.batch("ROLLBACK").await.is_err();
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs several statements of one text, without values.
+    pub(crate) async fn batch(&mut self, sql: &str) -> QueryResult<()> {
+        match &mut self.inner {
+            Inner::Pg(pg) => pg.batch_execute(sql).await,
+            Inner::Lite(lite) => here(|| lite.batch_execute(sql)),
+        }
+    }
+
+    /// Runs one statement and answers how many rows it touched.
+    pub(crate) async fn execute(&mut self, statement: &Statement<'_>) -> QueryResult<usize> {
+        match &mut self.inner {
+            Inner::Pg(pg) => pg.execute_returning_count(statement).await,
+            Inner::Lite(lite) => here(|| run_lite(lite, statement)),
+        }
+    }
+
+    /// Runs statements in their order and answers how many rows each touched: in one thread hop on SQLite, in one
+    /// round trip on PostgreSQL.
+    pub(crate) async fn execute_each(
+        &mut self,
+        statements: &[Statement<'_>],
+    ) -> QueryResult<Vec<usize>> {
+        if let Some(writes) = &mut self.writes {
+            writes.add(statements.len());
+        }
+        match &mut self.inner {
+            Inner::Pg(pg) => {
+                let pg: &AsyncPgConnection = pg;
+                // Polled in their order, so sent in their order; a first failure makes the others fail, too.
+                let run = |statement| {
+                    let mut shared = pg;
+                    shared.execute_returning_count(statement)
+                };
+                try_join_all(statements.iter().map(run)).await
+            }
+            Inner::Lite(lite) => {
+                here(|| statements.iter().map(|statement| run_lite(lite, statement)).collect())
+            }
+        }
+    }
+
+    /// Runs a query and answers its rows.
+    pub(crate) async fn load(&mut self, statement: &Statement<'_>) -> QueryResult<Vec<Row>> {
+        match &mut self.inner {
+            Inner::Pg(pg) => pg.load(statement).await?.map_ok(Row::Pg).try_collect().await,
+            Inner::Lite(lite) => here(|| {
+                let mut names = None;
+                LoadConnection::load(lite, statement)?
+                    .map(|row| Ok(Row::Lite(row?.into_owned(&mut names))))
+                    .collect()
+            }),
+        }
+    }
+}
+
+fn run_lite(lite: &mut SqliteConnection, statement: &Statement<'_>) -> QueryResult<usize> {
+    lite.execute_returning_count(&statement)
+}
+
+/// The verbs of a query; everything before them is plain diesel.
+pub(crate) trait Run: Sized + Send {
+    /// Runs a statement and answers how many rows it touched.
+    fn run<'c>(self, conn: &'c mut Conn) -> Answer<'c, usize>
+    where
+        Self: QueryFragment<Dual> + 'c,
+    {
+        Box::pin(async move {
+            let statement = collect(conn.kind(), &self)?;
+            Ok(conn.execute(&statement).await?)
+        })
+    }
+
+    /// Runs a query and answers all its rows.
+    fn rows<'c, U, ST>(self, conn: &'c mut Conn) -> Answer<'c, Vec<U>>
+    where
+        Self: AsQuery + 'c,
+        Self::Query: QueryFragment<Dual> + Send + 'c,
+        Self::SqlType: CompatibleType<U, Dual, SqlType = ST>,
+        U: FromSqlRow<ST, Dual> + Send + 'c,
+        ST: 'c,
+    {
+        let query = self.as_query();
+        Box::pin(async move {
+            let found = load(conn, &query).await?;
+            found.iter().map(read::<U, ST>).collect()
+        })
+    }
+
+    /// Runs a query and answers its first row, if it has one.
+    fn row<'c, U, ST>(self, conn: &'c mut Conn) -> Answer<'c, Option<U>>
+    where
+        Self: AsQuery + 'c,
+        Self::Query: QueryFragment<Dual> + Send + 'c,
+        Self::SqlType: CompatibleType<U, Dual, SqlType = ST>,
+        U: FromSqlRow<ST, Dual> + Send + 'c,
+        ST: 'c,
+    {
+        let query = self.as_query();
+        Box::pin(async move {
+            let found = load(conn, &query).await?;
+            found.first().map(read::<U, ST>).transpose()
+        })
+    }
+}
+
+impl<T: Send> Run for T {}
+
+/// Collects before the first await, so that the query itself need not be shared between threads.
+fn load<'c>(
+    conn: &'c mut Conn,
+    query: &'c dyn QueryFragment<Dual>,
+) -> impl Future<Output = QueryResult<Vec<Row>>> + Send + use<'c> {
+    let statement = collect(conn.kind(), query);
+    async move { conn.load(&statement?).await }
+}
+
+pub(crate) fn read<U, ST>(row: &Row) -> Result<U>
+where
+    U: FromSqlRow<ST, Dual>,
+    Dual: Backend,
+{
+    U::build_from_row(row)
+        .map_err(|source| diesel::result::Error::DeserializationError(source).into())
+}

@@ -1,0 +1,122 @@
+//! Sources, quarantine, schemas and counts.
+
+use omni_store::{
+    Error, Store,
+    quarantine::{self, QuarantineRow},
+    schemas::{self, SchemaRow},
+    sources::{self, SourceRow},
+    stats,
+};
+
+use crate::fixtures::{commit, event, id, later, now, of_org, plain, writer};
+
+fn source(number: u128, name: &str) -> SourceRow {
+    SourceRow {
+        id: id(number),
+        org: "default".into(),
+        name: name.into(),
+        version: 1,
+        enabled: true,
+        definition: r#"{"kind":"webhook"}"#.into(),
+        sealed_secret: Some(vec![0, 1, 255]),
+        created_at: now(),
+        updated_at: now(),
+        created_by: Some("alice".into()),
+    }
+}
+
+pub(crate) async fn sources_live_and_die(store: &Store) {
+    let mut conn = store.write().await.unwrap();
+    let before = sources::revision(&mut conn).await.unwrap();
+    let row = source(1, "github");
+    sources::insert(&mut conn, &row).await.unwrap();
+    sources::insert(&mut conn, &source(2, "api")).await.unwrap();
+    let error = sources::insert(&mut conn, &source(3, "github")).await.unwrap_err();
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+    assert_eq!(sources::get(&mut conn, "default", "github").await.unwrap().unwrap(), row);
+    let names: Vec<_> =
+        sources::list(&mut conn, "default").await.unwrap().into_iter().map(|s| s.name).collect();
+    assert_eq!(names, ["api", "github"]);
+    assert_eq!(sources::list(&mut conn, "acme").await.unwrap(), []);
+    assert_eq!(sources::all(&mut conn).await.unwrap().len(), 2);
+
+    let change =
+        SourceRow { enabled: false, sealed_secret: None, updated_at: later(1), ..row.clone() };
+    assert!(sources::update(&mut conn, &change, 1).await.unwrap());
+    assert!(!sources::update(&mut conn, &change, 1).await.unwrap());
+    let stored = sources::get(&mut conn, "default", "github").await.unwrap().unwrap();
+    assert_eq!(stored, SourceRow { version: 2, ..change });
+    assert!(sources::delete(&mut conn, "default", "github").await.unwrap());
+    assert!(!sources::delete(&mut conn, "default", "github").await.unwrap());
+    assert_eq!(sources::revision(&mut conn).await.unwrap(), before + 4);
+}
+
+pub(crate) async fn quarantine_is_bounded(store: &Store) {
+    let mut conn = store.write().await.unwrap();
+    let row = |number: u128, source: &str| QuarantineRow {
+        id: id(number),
+        org: "default".into(),
+        source: source.into(),
+        reason: "the signature does not match".into(),
+        content_type: None,
+        headers: "{}".into(),
+        body: b"\0\xff".to_vec(),
+        remote: Some("127.0.0.1:7400".into()),
+        received_at: now(),
+    };
+    quarantine::insert(&mut conn, &row(1, "other"), 3).await.unwrap();
+    for number in 2..10 {
+        quarantine::insert(&mut conn, &row(number, "github"), 3).await.unwrap();
+    }
+    let kept = quarantine::list(&mut conn, "default", "github", 100).await.unwrap();
+    assert_eq!(kept, [row(9, "github"), row(8, "github"), row(7, "github")]);
+    let kept = quarantine::list(&mut conn, "default", "other", 100).await.unwrap();
+    assert_eq!(kept.len(), 1, "the other source kept its own");
+}
+
+pub(crate) async fn a_schema_grows_a_version_only_when_it_changes(store: &Store) {
+    let mut conn = store.write().await.unwrap();
+    let row = |schema: &str| SchemaRow {
+        org: "*".into(),
+        event_type: "custom.order.paid".into(),
+        version: 0,
+        schema: schema.into(),
+        description: Some("An order was paid.".into()),
+        stream: None,
+        validation: "strict".into(),
+        created_by: None,
+        created_at: now(),
+    };
+    assert_eq!(schemas::insert_if_changed(&mut conn, &row("{}")).await.unwrap(), 1);
+    let revision = schemas::revision(&mut conn).await.unwrap();
+    assert_eq!(schemas::insert_if_changed(&mut conn, &row("{}")).await.unwrap(), 1);
+    assert_eq!(schemas::revision(&mut conn).await.unwrap(), revision);
+    assert_eq!(schemas::insert_if_changed(&mut conn, &row("true")).await.unwrap(), 2);
+    assert_eq!(schemas::insert_if_changed(&mut conn, &row("{}")).await.unwrap(), 3);
+    assert!(schemas::revision(&mut conn).await.unwrap() > revision);
+
+    let name = "custom.order.paid";
+    let second = schemas::get(&mut conn, "*", name, 2).await.unwrap().unwrap();
+    assert_eq!(second, SchemaRow { version: 2, ..row("true") });
+    let newest = schemas::newest(&mut conn, "*", name).await.unwrap().unwrap();
+    assert_eq!(newest.version, 3);
+    let versions: Vec<_> =
+        schemas::list(&mut conn, "*", name).await.unwrap().iter().map(|s| s.version).collect();
+    assert_eq!(versions, [3, 2, 1]);
+    assert_eq!(schemas::all(&mut conn).await.unwrap().len(), 3);
+}
+
+pub(crate) async fn stats_count_one_tenant(store: &Store) {
+    let writer = writer(store).await;
+    let mut recent = event(1, "custom.b");
+    recent.received_at = later(100);
+    let batch =
+        [recent, event(2, "custom.a"), event(3, "custom.b"), of_org("acme", event(4, "custom.c"))];
+    commit(store, writer, &batch.map(plain)).await;
+    let mut conn = store.write().await.unwrap();
+    sources::insert(&mut conn, &source(1, "github")).await.unwrap();
+    let told = stats::read(&mut conn, "default", later(50)).await.unwrap();
+    assert_eq!((told.events, told.events_recent, told.sources), (3, 1, 1));
+    assert_eq!(told.by_type, [("custom.b".to_owned(), 2), ("custom.a".to_owned(), 1)]);
+    assert_eq!((told.outcomes.len(), told.executions.len(), told.automations), (0, 0, 0));
+}

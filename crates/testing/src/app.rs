@@ -1,0 +1,152 @@
+//! The product in the process of the test: real sockets, a temporary directory, a clock of the test's choice.
+
+use std::{future::Future, sync::Arc};
+
+use http::Method;
+use omni_clock::{Clock, Random, SystemClock};
+use omni_server::{Config, Environment, Server};
+use omni_store::{Location, testing};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{Http, Reply, eventually, github};
+
+/// The secret of the GitHub source that [`TestApp::add_github`] makes.
+pub const SECRET: &str = "a secret of the test";
+
+/// Where a test keeps its tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// SQLite in the directory of the test.
+    Embedded,
+    /// A schema of its own on the PostgreSQL that `cargo xtask test` starts.
+    Postgres,
+}
+
+/// A whole server, and a client for it.
+#[derive(Debug)]
+pub struct TestApp {
+    /// Talks to the server.
+    pub http: Http,
+    /// The address of the server, such as `http://127.0.0.1:41233`.
+    pub url: String,
+    server: Option<Server>,
+    config: Config,
+    environment: Environment,
+    _dir: TempDir,
+}
+
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+impl TestApp {
+    /// Starts a server on the clock of the machine.
+    pub async fn start(database: Database) -> Self {
+        Self::start_on(database, Arc::new(SystemClock::new())).await
+    }
+
+    /// Starts a server on the given clock.
+    pub async fn start_on(database: Database, clock: Arc<dyn Clock>) -> Self {
+        let dir = TempDir::new().expect("a directory for the test");
+        let database_url = match database {
+            Database::Embedded => None,
+            Database::Postgres => match testing::temporary_schema(&testing::server_url()).await {
+                Location::Postgres(url) => Some(url),
+                Location::Sqlite(_) => None,
+            },
+        };
+        let config = Config {
+            data_dir: dir.path().join("data"),
+            listen: ([127, 0, 0, 1], 0).into(),
+            database_url,
+            egress_allow_loopback: true,
+            drain_seconds: 20,
+            ..Config::default()
+        };
+        let environment = Environment { clock, random: Arc::new(Random::from_entropy()) };
+        let server = Server::start_in(config.clone(), environment.clone()).await.expect("a server");
+        let url = format!("http://{}", server.addr());
+        Self { http: Http::new(&url), url, server: Some(server), config, environment, _dir: dir }
+    }
+
+    /// Drains the server and starts it again on the same data.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let started = Server::start_in(self.config.clone(), self.environment.clone()).await;
+        let server = started.expect("a server on the same data");
+        self.url = format!("http://{}", server.addr());
+        self.http = Http::new(&self.url);
+        self.server = Some(server);
+    }
+
+    async fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.shutdown().await.expect("the server drains");
+        }
+    }
+
+    /// Ends the test: every event must have an outcome, and the server must drain.
+    pub async fn finish(mut self) {
+        self.settled().await;
+        self.stop().await;
+    }
+
+    /// Waits until every event has an outcome.
+    pub async fn settled(&self) {
+        eventually("every event has an outcome", async || {
+            let pending = self.http.get("/api/events?status=pending").await.expect(200).json();
+            pending["items"].as_array().is_some_and(Vec::is_empty).then_some(())
+        })
+        .await;
+    }
+
+    /// Makes a source `github` with [`SECRET`].
+    pub async fn add_github(&self) {
+        let source =
+            json!({ "name": "github", "kind": "webhook", "provider": "github", "secret": SECRET });
+        self.http.post("/api/sources", &source).await.expect(201);
+    }
+
+    /// Saves an automation and answers its id.
+    pub async fn add_automation(&self, definition: &Value) -> String {
+        let saved = self.http.post("/api/automations", definition).await.expect(201).json();
+        saved["id"].as_str().expect("an automation has an id").to_owned()
+    }
+
+    /// Sends a signed GitHub delivery.
+    pub async fn deliver(&self, event: &str, delivery: &str, body: &str) -> Reply {
+        let headers = github::headers(SECRET, event, delivery, body.as_bytes());
+        self.http.send(Method::POST, "/webhooks/github", &headers, body.to_owned()).await
+    }
+
+    /// Triggers an event by hand and answers its id.
+    pub async fn trigger(&self, event_type: &str, payload: &Value) -> String {
+        let body = json!({ "eventType": event_type, "payload": payload });
+        let reply = self.http.post("/api/events/trigger", &body).await.expect(201).json();
+        reply["eventId"].as_str().expect("a trigger answers with the event").to_owned()
+    }
+
+    /// Waits until the event has an outcome, and answers it with the event.
+    pub async fn outcome(&self, event_id: &str) -> Value {
+        let path = format!("/api/events/{event_id}");
+        eventually("the event has an outcome", async || {
+            let event = self.http.get(&path).await.expect(200).json();
+            (!event["outcome"].is_null() && event["outcome"]["status"] != "pending")
+                .then_some(event)
+        })
+        .await
+    }
+
+    /// What automations did with an event, oldest first.
+    pub async fn executions(&self, event_id: &str) -> Vec<Value> {
+        self.outcome(event_id).await;
+        let list = self.http.get(&format!("/api/events/{event_id}/executions")).await.expect(200);
+        let mut items = list.json()["items"].as_array().cloned().unwrap_or_default();
+        items.sort_by_key(|item| item["id"].as_str().unwrap_or_default().to_owned());
+        items
+    }
+}
+
+/// Runs a test on both databases, one after the other.
+pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Database) -> F) {
+    test(Database::Embedded).await;
+    test(Database::Postgres).await;
+}

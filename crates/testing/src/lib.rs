@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod eventually;
+pub mod github;
+mod http;
+pub mod load;
+mod receiver;
+
+pub use app::{Database, SECRET, TestApp, on_both};
+pub use eventually::{PATIENCE, eventually};
+pub use http::{Http, Reply};
+pub use receiver::{Received, Receiver};

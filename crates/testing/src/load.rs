@@ -1,0 +1,99 @@
+//! Load and faults from outside: a generator that shares no process with the server it measures.
+//!
+//! `ingest` and `e2e` measure and exit 0 even when a bar is missed (the report says so); `kill`
+//! counts what a killed server lost. Every run checks its own truth, answer by answer and count by
+//! count, and exits 1 when that fails: a fast wrong run is no figure.
+
+#![expect(clippy::print_stdout, reason = "a program whose result is what it prints")]
+#![expect(clippy::print_stderr, reason = "a program whose result is what it prints")]
+
+mod audit;
+mod disk;
+mod drive;
+mod e2e;
+mod error;
+mod http;
+mod ingest;
+mod kill;
+mod ledger;
+mod receiver;
+mod report;
+mod server;
+mod target;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Loads and hurts an `omni` server and reports what came of it.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Signed webhooks in, durable events out: ceiling, CPU per event, latency at a fixed rate
+    Ingest(Options),
+    /// From the acknowledgement of an event to the start of the action it causes
+    E2e(Options),
+    /// Kill the server under load again and again, and count what was lost
+    Kill(KillOptions),
+}
+
+#[derive(Args)]
+struct Options {
+    /// The omni program to start
+    #[arg(long)]
+    omni: PathBuf,
+    /// Also write the figures to this file, as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Seconds that each part runs
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Events per second of the part with a fixed rate [default: 1000 for ingest, 500 for e2e]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    rate: Option<u64>,
+    /// Connections kept open
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    connections: u64,
+}
+
+#[derive(Args)]
+struct KillOptions {
+    #[command(flatten)]
+    options: Options,
+    /// How often the server is killed
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rounds: u32,
+    /// Seed of the moments of the kills, to play a run again
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// The program: reads the command line, runs, reports.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One thread: the generator leaves the other core to the server.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            match cli.command {
+                Command::Ingest(options) => ingest::run(&options).await,
+                Command::E2e(options) => e2e::run(&options).await,
+                Command::Kill(kill) => kill::run(&kill).await,
+            }
+        }),
+        Err(error) => Err(error.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The product's tests: each starts the whole server and uses it from outside, on both databases where it matters.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "product/automations.rs"]
+mod automations;
+#[path = "product/bad_input.rs"]
+mod bad_input;
+#[path = "product/grpc.rs"]
+mod grpc;
+#[path = "product/lifecycle.rs"]
+mod lifecycle;
+#[path = "product/loop_guard.rs"]
+mod loop_guard;
+#[path = "product/processes.rs"]
+mod processes;
+#[path = "product/surface.rs"]
+mod surface;
+#[path = "product/webhook_walk.rs"]
+mod webhook_walk;

@@ -1,0 +1,1 @@
+//! The binary as a process of its own: signals, the demo, kill -9.
