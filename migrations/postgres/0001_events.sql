@@ -57,12 +57,13 @@ CREATE TABLE event_outcomes (
     error        TEXT
 );
 
--- Who commits events, and up to which sequence it has published them.
+-- Who commits events, and up to which sequence it has published them. One that is fenced cannot commit any more.
 CREATE TABLE outbox_writers (
     id                BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name              TEXT NOT NULL,
     published_through BIGINT NOT NULL,
-    heartbeat_at      TIMESTAMPTZ NOT NULL
+    heartbeat_at      TIMESTAMPTZ NOT NULL,
+    fenced            BOOLEAN NOT NULL
 ) WITH (fillfactor = 50);
 
 -- Keys under which a repeat is recognised, until they expire.

@@ -59,12 +59,13 @@ CREATE TABLE event_outcomes (
     error        TEXT
 ) STRICT, WITHOUT ROWID;
 
--- Who commits events, and up to which sequence it has published them.
+-- Who commits events, and up to which sequence it has published them. One that is fenced cannot commit any more.
 CREATE TABLE outbox_writers (
     id                INTEGER PRIMARY KEY AUTOINCREMENT,
     name              TEXT NOT NULL,
     published_through INTEGER NOT NULL,
-    heartbeat_at      INTEGER NOT NULL
+    heartbeat_at      INTEGER NOT NULL,
+    fenced            INTEGER NOT NULL
 ) STRICT;
 
 -- Keys under which a repeat is recognised, until they expire.

@@ -48,7 +48,7 @@ pub enum Error {
         /// Its name.
         name: String,
     },
-    /// This writer was retired, so nobody would publish what it commits; nothing was committed.
+    /// This writer was fenced or retired, so nobody would publish what it commits; nothing was committed.
     #[error(
         "event writer {writer} was retired by another process; claim a new writer and send the batch again"
     )]

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods as _, Insertable, QueryDsl as _, Queryable, Selectable,
-    SelectableHelper as _, delete, dsl::max, insert_into,
+    SelectableHelper as _, delete, dsl::max, insert_into, update,
 };
 use omni_events::Event;
 
@@ -30,6 +30,8 @@ pub struct Writer {
     pub published_through: i64,
     /// When it last showed that it lives.
     pub heartbeat_at: DateTime<Utc>,
+    /// Whether another process has stopped it; it cannot commit any more.
+    pub fenced: bool,
 }
 
 #[derive(Insertable)]
@@ -38,6 +40,7 @@ struct NewWriter<'a> {
     name: &'a str,
     published_through: i64,
     heartbeat_at: DateTime<Utc>,
+    fenced: bool,
 }
 
 /// Makes a writer and answers its number; its watermark begins behind all events that are there.
@@ -45,7 +48,7 @@ pub fn claim_writer<'a>(conn: &'a mut Conn, name: &'a str, now: DateTime<Utc>) -
     Box::pin(async move {
         let last: Option<Option<i64>> = e::table.select(max(e::sequence)).row(conn).await?;
         let published_through = last.flatten().unwrap_or_default();
-        let new = NewWriter { name, published_through, heartbeat_at: now };
+        let new = NewWriter { name, published_through, heartbeat_at: now, fenced: false };
         let id: Option<i64> = insert_into(w::table).values(new).returning(w::id).row(conn).await?;
         id.ok_or_else(|| Error::corrupt("outbox_writers", "id", "no number was given"))
     })
@@ -92,9 +95,21 @@ pub fn set_published(
     })
 }
 
-/// Ends a writer, so that its process cannot commit any more; `false` if it showed life since `heartbeat_at`.
+/// Stops a writer that has not shown life since `heartbeat_at`: what it is about to commit fails. `false` if it lives, or
+/// is gone already.
 ///
-/// Publish what it left only after this: until then it may still commit.
+/// To take over what a dead writer left: fence it, publish its events, then [`retire`] it. A crash in between loses
+/// nothing, because the row with its watermark is still there.
+pub fn fence(conn: &mut Conn, writer: i64, heartbeat_at: DateTime<Utc>) -> Answer<'_, bool> {
+    Box::pin(async move {
+        let dead = w::table.filter(w::id.eq(writer)).filter(w::heartbeat_at.le(heartbeat_at));
+        Ok(update(dead).set(w::fenced.eq(true)).run(conn).await? == 1)
+    })
+}
+
+/// Forgets a writer that has not shown life since `heartbeat_at`; `false` if it lives, or is gone already.
+///
+/// Fence it first, or it may commit between the last look for its events and this.
 pub fn retire(conn: &mut Conn, writer: i64, heartbeat_at: DateTime<Utc>) -> Answer<'_, bool> {
     Box::pin(async move {
         let dead = w::table.filter(w::id.eq(writer)).filter(w::heartbeat_at.le(heartbeat_at));

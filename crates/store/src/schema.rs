@@ -73,6 +73,7 @@ table! {
         name -> Text,
         published_through -> BigInt,
         heartbeat_at -> Timestamptz,
+        fenced -> Bool,
     }
 }
 

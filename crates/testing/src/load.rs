@@ -57,6 +57,9 @@ struct Options {
     /// Events per second of the part with a fixed rate [default: 1000 for ingest, 500 for e2e]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     rate: Option<u64>,
+    /// What the server logs, into a file that failures quote
+    #[arg(long, default_value = "warn")]
+    log: String,
     /// Connections kept open
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1024))]
     connections: u64,

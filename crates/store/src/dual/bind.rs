@@ -127,7 +127,7 @@ impl Bind<'_> {
     }
 }
 
-fn push_null_pg<'b>(ty: Ty, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+fn push_null_pg(ty: Ty, out: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
     match ty {
         Ty::Bool => out.push_bind_param_value_only::<Nullable<st::Bool>, _>(&None::<bool>),
         Ty::SmallInt => out.push_bind_param_value_only::<Nullable<st::SmallInt>, _>(&None::<i16>),

@@ -24,10 +24,7 @@ pub(crate) struct Statement<'a> {
 }
 
 /// Turns a query into text and values.
-pub(crate) fn collect<'a>(
-    kind: Kind,
-    query: &'a dyn QueryFragment<Dual>,
-) -> QueryResult<Statement<'a>> {
+pub(crate) fn collect(kind: Kind, query: &dyn QueryFragment<Dual>) -> QueryResult<Statement<'_>> {
     let mut builder = Builder::new(kind);
     query.to_sql(&mut builder, &Dual)?;
     let mut binds = Binds::default();

@@ -48,15 +48,15 @@ pub fn commit_batch<'a>(
     })
 }
 
-/// Moves the watermark and shows that the writer lives; locks the writer's row against its retirement.
+/// Moves the watermark and shows that the writer lives; locks the writer's row against its fence.
 pub(crate) async fn set_published(
     conn: &mut Conn,
     writer: i64,
     through: i64,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let alive = update(w::table.filter(w::id.eq(writer))).set(w::heartbeat_at.eq(now));
-    if alive.run(conn).await? == 0 {
+    let alive = w::table.filter(w::id.eq(writer)).filter(w::fenced.eq(false));
+    if update(alive).set(w::heartbeat_at.eq(now)).run(conn).await? == 0 {
         return Err(Error::WriterRetired { writer });
     }
     let behind = w::table.filter(w::id.eq(writer)).filter(w::published_through.lt(through));

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods as _, Insertable, QueryDsl as _, delete, insert_into, query_dsl::methods,
-    upsert::excluded,
+    ExpressionMethods as _, Insertable, QueryDsl as _, Queryable, Selectable,
+    SelectableHelper as _, delete, insert_into, query_dsl::methods, upsert::excluded,
 };
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::{
     Answer, Result,
     batch::chunks,
     conn::{Conn, Run as _},
-    dual::collect_each,
+    dual::{Dual, collect_each},
     error::Error,
     schema::dedupe_keys::{self, self as k},
 };
@@ -45,6 +45,26 @@ struct KeyRow<'a> {
     event_id: Uuid,
     sequence: i64,
     expires_at: DateTime<Utc>,
+}
+
+/// A key that is taken.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = dedupe_keys, check_for_backend(Dual))]
+struct StoredKey {
+    key: String,
+    body_hash: Vec<u8>,
+    event_id: Uuid,
+    sequence: i64,
+    expires_at: DateTime<Utc>,
+}
+
+impl StoredKey {
+    fn holder(&self) -> Result<Holder> {
+        let body_hash = <[u8; 32]>::try_from(self.body_hash.as_slice())
+            .map_err(|error| Error::corrupt("dedupe_keys", "body_hash", error))?;
+        let Self { event_id, sequence, expires_at, .. } = *self;
+        Ok(Holder { event_id, sequence, body_hash, expires_at })
+    }
 }
 
 /// Claims the keys of a batch and changes the answers of those whose key is taken.
@@ -156,13 +176,12 @@ async fn stored<'a>(conn: &mut Conn, names: &[Name<'a>]) -> Result<Vec<(Name<'a>
             .filter(k::org.eq(*org))
             .filter(k::scope.eq(*scope))
             .filter(k::key.eq_any(run.iter().map(|name| name.2)))
-            .select((k::key, k::event_id, k::sequence, k::body_hash, k::expires_at));
-        let found: Vec<(String, Uuid, i64, Vec<u8>, DateTime<Utc>)> = query.rows(conn).await?;
-        for (key, event_id, sequence, hash, expires_at) in found {
-            let body_hash = <[u8; 32]>::try_from(hash.as_slice())
-                .map_err(|error| Error::corrupt("dedupe_keys", "body_hash", error))?;
-            let name = run.iter().find(|name| name.2 == key);
-            all.extend(name.map(|n| (*n, Holder { event_id, sequence, body_hash, expires_at })));
+            .select(StoredKey::as_select());
+        let found: Vec<StoredKey> = query.rows(conn).await?;
+        for key in found {
+            let name = run.iter().find(|name| name.2 == key.key);
+            let holder = key.holder()?;
+            all.extend(name.map(|name| (*name, holder)));
         }
     }
     Ok(all)

@@ -23,6 +23,9 @@ use super::{Outcome, StoredEvent, row::StoredRow};
 /// Most rows of one page, whatever is asked for.
 const PAGE_MAX: i64 = 1000;
 
+/// Rows that are read at once for a pattern, of which few may be selected.
+const SCAN_MIN: i64 = 200;
+
 /// The status of an event that the engine is not done with.
 pub const PENDING: &str = "pending";
 
@@ -71,24 +74,30 @@ pub fn list<'a>(
 ) -> Answer<'a, Vec<StoredEvent>> {
     Box::pin(async move {
         let limit = page.limit.clamp(1, PAGE_MAX);
+        let is_exact = filter.types.iter().all(TypePattern::is_exact);
+        let scan = if is_exact { limit } else { limit.max(SCAN_MIN) };
         let (mut after, mut found) = (page.after, Vec::new());
-        // The database narrows patterns to a range of types; what they leave out of it is left out here.
         loop {
-            let wanted = limit - found.len() as i64;
-            let rows = query(conn, org, filter, &Page { after, limit: wanted, ..*page }).await?;
-            let is_last = (rows.len() as i64) < wanted;
+            let rows = query(conn, org, filter, &Page { after, limit: scan, ..*page }).await?;
+            let is_last = (rows.len() as i64) < scan;
             after = rows.last().map(|row| row.sequence).or(after);
-            let events = with_outcomes(conn, rows).await?;
-            found.extend(events.into_iter().filter(|stored| selects(&filter.types, stored)));
+            for row in rows {
+                if is_exact || selects(&filter.types, &row)? {
+                    found.push(row);
+                }
+            }
             if is_last || found.len() as i64 >= limit {
-                return Ok(found);
+                found.truncate(limit as usize);
+                return with_outcomes(conn, found).await;
             }
         }
     })
 }
 
-fn selects(types: &[TypePattern], stored: &StoredEvent) -> bool {
-    types.is_empty() || types.iter().any(|pattern| pattern.matches(&stored.event.event_type))
+/// The database narrows patterns to a range of types; this decides.
+fn selects(types: &[TypePattern], row: &StoredRow) -> Result<bool> {
+    let event_type = row.event_type()?;
+    Ok(types.iter().any(|pattern| pattern.matches(&event_type)))
 }
 
 async fn query(conn: &mut Conn, org: &str, filter: &Filter, page: &Page) -> Result<Vec<StoredRow>> {

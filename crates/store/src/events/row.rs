@@ -1,5 +1,10 @@
 //! An event as columns: out of the envelope on its way in, back into it on its way out.
 
+#![expect(
+    clippy::ref_option_ref,
+    reason = "diesel's derive takes references to optional references"
+)]
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use diesel::{Insertable, Queryable, Selectable};
@@ -103,8 +108,13 @@ pub(crate) struct StoredRow {
 }
 
 impl StoredRow {
+    pub(crate) fn event_type(&self) -> Result<EventType> {
+        EventType::parse(&self.event_type).map_err(|error| corrupt("event_type", error))
+    }
+
     /// Puts the envelope together again.
     pub(crate) fn into_event(self) -> Result<Event> {
+        let event_type = self.event_type()?;
         let priority = self.priority.as_deref().map(Priority::parse).transpose();
         let direction = self.direction.as_deref().map(Direction::parse).transpose();
         let metadata = Metadata {
@@ -125,8 +135,7 @@ impl StoredRow {
         };
         Ok(Event {
             id: self.id,
-            event_type: EventType::parse(&self.event_type)
-                .map_err(|error| corrupt("event_type", error))?,
+            event_type,
             source: self.source,
             time: self.occurred_at,
             received_at: self.received_at,

@@ -48,6 +48,7 @@ on_both! {
     read::unpublished_events_are_those_of_the_writer,
     read::a_watermark_never_goes_back,
     read::a_living_writer_is_not_retired,
+    read::a_fenced_writer_leaves_its_events_to_others,
     executions::a_second_commit_changes_nothing,
     executions::executions_are_listed_by_filter_and_page,
     executions::concurrent_commits_of_the_same_events_do_not_lock_each_other_out,

@@ -2,7 +2,7 @@
 
 use omni_events::{Direction, TypePattern};
 use omni_store::{
-    Store,
+    Error, Store,
     events::{self, Filter, PENDING, Page},
     executions::{self, Done, NewOutcome},
     outbox,
@@ -175,8 +175,29 @@ pub(crate) async fn a_living_writer_is_not_retired(store: &Store) {
     let writer = writer(store).await;
     let mut conn = store.write().await.unwrap();
     outbox::set_published(&mut conn, writer, 0, later(1)).await.unwrap();
+    assert!(!outbox::fence(&mut conn, writer, now()).await.unwrap());
     assert!(!outbox::retire(&mut conn, writer, now()).await.unwrap());
-    assert!(outbox::retire(&mut conn, writer, later(1)).await.unwrap());
-    assert!(!outbox::retire(&mut conn, writer, later(1)).await.unwrap());
+    let batch = [plain(event(1, "custom.x"))];
+    events::commit_batch(&mut conn, writer, 0, later(2), &batch).await.unwrap();
+}
+
+pub(crate) async fn a_fenced_writer_leaves_its_events_to_others(store: &Store) {
+    let writer = writer(store).await;
+    let left = commit(store, writer, &[1, 2].map(|n| plain(event(n, "custom.x")))).await;
+    let mut conn = store.write().await.unwrap();
+    assert!(outbox::fence(&mut conn, writer, now()).await.unwrap());
+    assert!(outbox::fence(&mut conn, writer, now()).await.unwrap(), "a second process may, too");
+    let batch = [plain(event(3, "custom.x"))];
+    let refused = events::commit_batch(&mut conn, writer, 0, later(1), &batch).await.unwrap_err();
+    assert!(matches!(refused, Error::WriterRetired { .. }), "{refused}");
     assert!(outbox::set_published(&mut conn, writer, 0, later(2)).await.is_err());
+
+    let found = outbox::writers(&mut conn).await.unwrap();
+    assert_eq!((found[0].fenced, found[0].published_through), (true, 0));
+    let missed = outbox::unpublished(&mut conn, writer, 0, 10).await.unwrap();
+    let sequences: Vec<_> = missed.iter().map(|(sequence, _)| *sequence).collect();
+    assert_eq!(sequences, [sequence(left[0]), sequence(left[1])]);
+    assert!(outbox::retire(&mut conn, writer, now()).await.unwrap());
+    assert!(!outbox::retire(&mut conn, writer, now()).await.unwrap());
+    assert_eq!(outbox::writers(&mut conn).await.unwrap(), []);
 }

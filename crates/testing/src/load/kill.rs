@@ -52,7 +52,7 @@ async fn campaign(kill: &KillOptions, folder: &Path) -> Result<(), Error> {
     let mut target = None::<Target>;
     let mut recoveries = Vec::new();
     for round in 1..=kill.rounds {
-        let server = Server::start(&kill.options.omni, folder).await?;
+        let server = Server::start(&kill.options, folder).await?;
         let aim = match target.take() {
             None => set_up(&server, &random, &receiver).await?,
             Some(known) => {
@@ -70,7 +70,7 @@ async fn campaign(kill: &KillOptions, folder: &Path) -> Result<(), Error> {
         );
         target = Some(aim);
     }
-    let server = Server::start(&kill.options.omni, folder).await?;
+    let server = Server::start(&kill.options, folder).await?;
     recoveries.push(server.ready_after);
     let Some(aim) = target else { return Err(Error::new("no round was run")) };
     send_rest(&aim.at(server.addr), &ledger).await?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use omni_clock::{Clock, SystemClock};
 use serde_json::Value;
 
+use crate::load::Options;
 use crate::load::error::Error;
 use crate::load::http::rest;
 
@@ -32,10 +33,10 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program on `folder/data` and waits until it is ready. Settings of the caller's
     /// environment (`OMNI_DATABASE_URL`, …) hold for it too.
-    pub(crate) async fn start(omni: &Path, folder: &Path) -> Result<Self, Error> {
+    pub(crate) async fn start(options: &Options, folder: &Path) -> Result<Self, Error> {
         let addr = free_address()?;
-        let omni = omni.canonicalize().map_err(|error| {
-            Error::new(format!("--omni {}: {error}; build it first", omni.display()))
+        let omni = options.omni.canonicalize().map_err(|error| {
+            Error::new(format!("--omni {}: {error}; build it first", options.omni.display()))
         })?;
         let log = folder.join("server.log");
         let output = File::options().create(true).append(true).open(&log)?;
@@ -49,7 +50,7 @@ impl Server {
             // No omni.toml of the caller's folder is meant for this server.
             .current_dir(folder)
             .env("OMNI_EGRESS_ALLOW_LOOPBACK", "true")
-            .env("OMNI_LOG", "warn")
+            .env("OMNI_LOG", &options.log)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output)

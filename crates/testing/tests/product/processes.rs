@@ -1,1 +1,194 @@
-//! The binary as a process of its own: signals, the demo, kill -9.
+//! The binary as a process of its own: signals, the demo, the command line, kill -9.
+
+use std::{path::Path, process::Stdio};
+
+use omni_testing::{Http, PATIENCE};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+/// The `omni` program that `cargo xtask test` has built.
+#[expect(clippy::disallowed_methods, reason = "set by the command that runs the tests")]
+fn omni() -> Command {
+    let binary = std::env::var("OMNI_TEST_BINARY");
+    let mut command =
+        Command::new(binary.expect("this test needs the omni program: run `cargo xtask test`"));
+    command.env("NO_COLOR", "1").stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// A server in a process of its own.
+struct Process {
+    child: Child,
+    url: String,
+}
+
+impl Process {
+    async fn start(dir: &Path) -> Self {
+        let mut child = omni()
+            .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line =
+            tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let url =
+            line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+        Self { child, url }
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(
+            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
+        );
+    }
+
+    async fn exit_code(mut self) -> Option<i32> {
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code()
+    }
+}
+
+/// What a command printed, as JSON.
+async fn json_of(server: &str, args: &[&str]) -> Value {
+    let output =
+        omni().args(["--server", server, "--output", "json"]).args(args).output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_drains_and_exits_with_zero() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Process::start(dir.path()).await;
+    let http = Http::new(&server.url);
+    let body = json!({ "eventType": "custom.x", "payload": {} });
+    let id = http.post("/api/events/trigger", &body).await.expect(201).json()["eventId"].clone();
+    server.signal("-TERM");
+    assert_eq!(server.exit_code().await, Some(0));
+    let again = Process::start(dir.path()).await;
+    let path = format!("/api/events/{}", id.as_str().unwrap());
+    Http::new(&again.url).get(&path).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_is_refused_until_the_first_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Process::start(dir.path()).await;
+    let second = omni()
+        .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(dir.path())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(error.contains("in use by another omni process"), "{error}");
+    first.signal("-KILL");
+    first.exit_code().await;
+    Process::start(dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_tells_its_story() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let demo = omni()
+            .args(["up", "--demo", "--demo-exit", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(dir.path())
+            .output();
+        let output = tokio::time::timeout(PATIENCE, demo).await.unwrap().unwrap();
+        let story = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{story}{}", String::from_utf8_lossy(&output.stderr));
+        for part in [
+            "custom.webhook.github.push",
+            "matches",
+            "does not match",
+            "1. log success",
+            "2. emit_event success",
+            "3. webhook success",
+            "idempotency-key",
+        ] {
+            assert!(story.contains(part), "`{part}` is not in:\n{story}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_defines_triggers_and_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Process::start(&dir.path().join("data")).await;
+    let file = dir.path().join("definitions.yaml");
+    std::fs::write(&file, "kind: Automation\nname: by-cli\nspec:\n  triggerEventType: custom.cli\n  actions:\n    - type: log\n      config: { level: info, message: \"hello {{ payload.name }}\" }\n").unwrap();
+    let file = file.to_str().unwrap();
+    let apply = async || {
+        let output =
+            omni().args(["--server", &server.url, "apply", "-f", file]).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(apply().await.contains("automation/by-cli created"));
+    assert!(apply().await.contains("unchanged"));
+
+    let created = json_of(
+        &server.url,
+        &["event", "create", "--type", "custom.cli", "--payload", r#"{"name":"Mona"}"#],
+    )
+    .await;
+    let id = created["eventId"].as_str().unwrap();
+    let execution = omni_testing::eventually("the execution is there", async || {
+        let list = json_of(&server.url, &["execution", "list"]).await;
+        list["items"].as_array().unwrap().first().cloned()
+    })
+    .await;
+    assert_eq!(execution["eventId"], id);
+    assert_eq!(execution["actionsExecuted"][0]["result"]["logged"], "hello Mona");
+    let shown =
+        json_of(&server.url, &["execution", "get", execution["id"].as_str().unwrap()]).await;
+    assert_eq!(shown["id"], execution["id"]);
+    assert_eq!(
+        json_of(&server.url, &["event", "get", id]).await["payload"],
+        json!({ "name": "Mona" })
+    );
+    assert_eq!(json_of(&server.url, &["automation", "list"]).await["items"][0]["name"], "by-cli");
+    assert_eq!(json_of(&server.url, &["stats"]).await["events"], 1);
+
+    let missing = omni()
+        .args(["--server", &server.url, "event", "get", "01900000-0000-7000-8000-000000000000"])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(3), "not found has a code of its own");
+    let nobody = omni().args(["--server", "http://127.0.0.1:9", "stats"]).output().await.unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("omni up"));
+}
+
+/// Killed under load again and again: what was acknowledged is there, handled, and took effect once. The full count is
+/// `cargo xtask campaign kill`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_minus_nine_loses_nothing() {
+    let omni = omni().as_std().get_program().to_owned();
+    let output = Command::new(env!("CARGO_BIN_EXE_omni-load"))
+        .args(["kill", "--rounds", "5", "--omni"])
+        .arg(omni)
+        .output()
+        .await
+        .unwrap();
+    let report = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{report}");
+    assert!(
+        report.contains("lost 0") && report.contains("dup-effects 0") && report.contains("stuck 0"),
+        "{report}"
+    );
+}
