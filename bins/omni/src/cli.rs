@@ -18,11 +18,14 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str =
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused by the server.";
 
+/// Where `omni up` listens when nothing else is said.
+pub(crate) const SERVER_DEFAULT: &str = "http://127.0.0.1:7400";
+
 /// Options of every command.
 #[derive(Args, Debug)]
 pub(crate) struct Global {
     /// Server to talk to
-    #[arg(long, global = true, env = "OMNI_SERVER", default_value = "http://127.0.0.1:7400")]
+    #[arg(long, global = true, env = "OMNI_SERVER", default_value = SERVER_DEFAULT)]
     pub(crate) server: String,
     /// Organisation to act for
     #[arg(long, global = true, env = "OMNI_ORG", default_value = "default")]

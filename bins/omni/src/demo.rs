@@ -13,6 +13,7 @@ use std::time::Duration;
 use omni_clock::{Clock, Random, SystemClock};
 use owo_colors::OwoColorize;
 
+use crate::cli::SERVER_DEFAULT;
 use crate::client::Client;
 use crate::commands::apply;
 use crate::demo::push::Push;
@@ -53,8 +54,11 @@ async fn define(name: &str, text: &str, client: &Client) -> Result<(), Error> {
 }
 
 fn try_next(client: &Client) -> Result<(), Error> {
-    let omni = std::env::args().next().unwrap_or_else(|| "omni".into());
-    let omni = format!("{omni} --server {}", client.url(&[], &[]).as_str().trim_end_matches('/'));
+    let mut omni = std::env::args().next().unwrap_or_else(|| "omni".into());
+    let server = client.url(&[], &[]);
+    if server.as_str().trim_end_matches('/') != SERVER_DEFAULT {
+        omni = format!("{omni} --server {}", server.as_str().trim_end_matches('/'));
+    }
     let trigger = client.url(&["api", "events", "trigger"], &[]);
     heading("Try next, in a second terminal")?;
     for command in [

@@ -32,6 +32,7 @@ impl Up {
         let mut child = omni()
             .args(["up", "--data-dir", "data", "--listen", "127.0.0.1:0"])
             .current_dir(folder)
+            .env("OMNI_EGRESS_ALLOW_LOOPBACK", "true")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -210,6 +211,31 @@ fn sigterm_drains_and_the_data_stays() {
     assert!(again.ok(&["event", "list"]).contains("custom.a"));
     again.signal("-INT");
     assert!(again.wait().success());
+}
+
+#[test]
+fn a_second_signal_ends_a_drain_that_hangs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut up = Up::start(folder.path());
+    // Accepts and never answers, so the action cannot end.
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", receiver.local_addr().expect("an address"));
+    let file = folder.path().join("hang.yaml");
+    let rule = format!(
+        "kind: Automation\nname: hang\nspec:\n  triggerEventType: custom.a\n  \
+         actions: [{{ type: webhook, config: {{ url: '{url}' }} }}]\n"
+    );
+    std::fs::write(&file, rule).expect("written");
+    up.ok(&["apply", "-f", file.to_str().expect("UTF-8")]);
+    up.ok(&["event", "create", "--type", "custom.a", "--payload", "1"]);
+    let (_open, _) = receiver.accept().expect("the action has begun");
+    let status = loop {
+        match up.child.try_wait().expect("asked") {
+            Some(status) => break status,
+            None => up.signal("-TERM"),
+        }
+    };
+    assert_eq!(status.code(), Some(1));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! It enters by the same door as everything else, so the same checks hold.
 
+use chrono::{DateTime, Utc};
 use omni_crypto::sha256;
 use omni_event_log::{AppendError, Appended, Draft, EventLog};
 use omni_events::{Direction, EventType, Org, Payload, Priority};
@@ -57,6 +58,9 @@ pub struct Metadata {
     /// Which way it went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
+    /// When it happened, if that was not just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<DateTime<Utc>>,
 }
 
 /// Records the event.
@@ -69,6 +73,7 @@ pub async fn trigger(log: &EventLog, trigger: Trigger) -> Result<Appended, Appen
     let key = trigger.idempotency_key.clone().map(|key| (key, fingerprint(&trigger)));
     let Trigger { org, event_type, payload, metadata, .. } = trigger;
     let mut draft = Draft::new(org, event_type, SOURCE, payload);
+    draft.time = metadata.time;
     let described = &mut draft.metadata;
     described.correlation_id =
         metadata.correlation_id.or(trigger.correlation_id).unwrap_or_default();

@@ -3,7 +3,10 @@
 //! Each event has 1 KB of payload, a dedupe key and a capture row; batches of several sizes, one caller.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people who measure")]
 
-use std::{fs, time::Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use omni_events::{Event, EventType, Metadata, Payload};
@@ -27,6 +30,8 @@ async fn main() {
         commits(&store, first, batch, rounds).await;
         first += (batch * rounds) as u128;
     }
+    paced(&store, first).await;
+    first += 15_000;
     println!("{:?}: outcomes with one execution", store.kind());
     for (batch, rounds) in [(100, 200), (500, 100)] {
         dones(&store, first, batch, rounds).await;
@@ -46,6 +51,24 @@ async fn commits(store: &Store, first: u128, batch: usize, rounds: usize) {
         clock.stop();
     }
     clock.tell(batch, rounds);
+}
+
+/// A thousand events per second, five at a time: what a commit takes when the machine is not saturated.
+async fn paced(store: &Store, first: u128) {
+    let mut conn = store.write().await.expect("a connection");
+    let writer = outbox::claim_writer(&mut conn, "bench", now()).await.expect("a writer");
+    let mut clock = Clock::default();
+    let mut ticks = tokio::time::interval(Duration::from_millis(5));
+    for round in 0..3000 {
+        let from = first + round * 5;
+        let events: Vec<NewEvent> = (from..from + 5).map(new_event).collect();
+        ticks.tick().await;
+        clock.start();
+        events::commit_batch(&mut conn, writer, 0, now(), &events).await.expect("a commit");
+        clock.stop();
+    }
+    println!("at 1,000 events/s:");
+    clock.tell(5, 3000);
 }
 
 async fn dones(store: &Store, first: u128, batch: usize, rounds: usize) {

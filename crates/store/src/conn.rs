@@ -228,3 +228,84 @@ where
     U::build_from_row(row)
         .map_err(|source| diesel::result::Error::DeserializationError(source).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::{ExpressionMethods as _, QueryDsl as _, insert_into};
+
+    use super::*;
+    use crate::{Store, schema::counters as c};
+
+    async fn count(store: &Store) -> i64 {
+        let mut conn = store.read().await.unwrap();
+        c::table.count().row(&mut conn).await.unwrap().unwrap()
+    }
+
+    async fn add(conn: &mut Conn, name: &str) -> Result<()> {
+        insert_into(c::table).values((c::name.eq(name), c::value.eq(1_i64))).run(conn).await?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_transaction_left_open_is_undone() {
+        let store = Store::temporary().await;
+        let before = count(&store).await;
+        let mut conn = store.write().await.unwrap();
+        conn.begin().await.unwrap();
+        add(&mut conn, "lost").await.unwrap();
+        drop(conn);
+        let mut conn = store.write().await.unwrap();
+        conn.begin().await.unwrap();
+        let kept = add(&mut conn, "kept").await;
+        conn.end(kept).await.unwrap();
+        assert_eq!(count(&store).await, before + 1);
+    }
+
+    #[tokio::test]
+    async fn an_error_inside_undoes_everything_and_the_connection_goes_on() {
+        let store = Store::temporary().await;
+        let before = count(&store).await;
+        let mut conn = store.write().await.unwrap();
+        conn.begin().await.unwrap();
+        add(&mut conn, "lost").await.unwrap();
+        let twice = add(&mut conn, "lost").await;
+        assert!(conn.end(twice).await.is_err());
+        assert!(!conn.is_broken());
+        add(&mut conn, "kept").await.unwrap();
+        assert_eq!(count(&store).await, before + 1);
+    }
+
+    /// What a full disk does: the error reaches the caller, and nothing is there afterwards.
+    #[tokio::test]
+    async fn a_full_database_fails_the_commit() {
+        let store = Store::temporary().await;
+        let before = count(&store).await;
+        let mut conn = store.write().await.unwrap();
+        conn.batch("PRAGMA max_page_count = 1").await.unwrap();
+        conn.begin().await.unwrap();
+        let result = async {
+            for n in 0..1000 {
+                add(&mut conn, &format!("{n:0>100}")).await?;
+            }
+            Ok(())
+        };
+        let result = result.await;
+        assert!(conn.end(result).await.is_err());
+        drop(conn);
+        assert_eq!(count(&store).await, before);
+    }
+
+    /// A commit that fails at its very end: the caller must not be told that it is done.
+    #[tokio::test]
+    async fn a_failed_commit_is_an_error_and_its_connection_is_given_up() {
+        let url = crate::testing::server_url();
+        let store = Store::temporary_postgres(&url).await;
+        let deferred = "CREATE TABLE late (n INT UNIQUE DEFERRABLE INITIALLY DEFERRED)";
+        let mut conn = store.write().await.unwrap();
+        conn.batch(deferred).await.unwrap();
+        conn.begin().await.unwrap();
+        let result = conn.batch("INSERT INTO late VALUES (1), (1)").await;
+        assert!(conn.end(result.map_err(Into::into)).await.is_err());
+        assert!(conn.is_broken());
+    }
+}

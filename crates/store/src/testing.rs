@@ -12,16 +12,12 @@ const SERVER: &str = "OMNI_TEST_DATABASE_URL";
 ///
 /// # Panics
 /// When the test was not started by `cargo xtask test`, which starts a server.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests have no server crate that reads the environment for them"
-)]
-#[expect(
-    clippy::expect_used,
-    reason = "a test fails by panicking, with one sentence that says what to do"
-)]
+#[expect(clippy::disallowed_methods, reason = "no server crate reads the environment of a test")]
 pub fn server_url() -> String {
-    std::env::var(SERVER).expect("this test needs PostgreSQL: run `cargo xtask test`")
+    let Ok(url) = std::env::var(SERVER) else {
+        panic!("this test needs PostgreSQL: run `cargo xtask test`");
+    };
+    url
 }
 
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]

@@ -11,7 +11,7 @@ use crate::{
     batch::chunks,
     conn::{Conn, Run as _, read},
     counters,
-    dual::{Bind, Statement, collect_each},
+    dual::{Bind, Statement, collect, collect_each},
     error::Error,
     schema::{event_payloads as p, omni_events as e, outbox_writers as w},
 };
@@ -55,13 +55,17 @@ pub(crate) async fn set_published(
     through: i64,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let alive = w::table.filter(w::id.eq(writer)).filter(w::fenced.eq(false));
-    if update(alive).set(w::heartbeat_at.eq(now)).run(conn).await? == 0 {
-        return Err(Error::WriterRetired { writer });
+    let alive = update(w::table.filter(w::id.eq(writer)).filter(w::fenced.eq(false)))
+        .set(w::heartbeat_at.eq(now));
+    let ahead = update(w::table.filter(w::id.eq(writer)).filter(w::published_through.lt(through)))
+        .set(w::published_through.eq(through));
+    let kind = conn.kind();
+    let both = [collect(kind, &alive)?, collect(kind, &ahead)?];
+    // The transaction is undone if the writer is dead, and the second statement with it.
+    match conn.execute_each(&both).await?.first() {
+        Some(1) => Ok(()),
+        _ => Err(Error::WriterRetired { writer }),
     }
-    let behind = w::table.filter(w::id.eq(writer)).filter(w::published_through.lt(through));
-    update(behind).set(w::published_through.eq(through)).run(conn).await?;
-    Ok(())
 }
 
 async fn insert_all(

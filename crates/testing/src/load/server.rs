@@ -133,7 +133,7 @@ impl Server {
                 return Ok(counts);
             }
             // Counting reads whole tables, so it is not asked often.
-            clock.sleep(Duration::from_millis(100)).await;
+            clock.sleep(Duration::from_millis(250)).await;
         }
     }
 }

@@ -25,6 +25,8 @@ async fn conditions_decide_with_every_operator() {
         ("$.payload.items[*].sku", "eq", json!("B-2"), true),
         ("$.payload.items[?@.qty > 5].sku", "exists", json!(true), false),
         ("metadata.channelType", "eq", json!("whatsapp"), true),
+        ("source", "eq", json!("api"), true),
+        ("source", "eq", json!("webhook:github"), false),
     ];
     for (index, (field, operator, value, _)) in cases.iter().enumerate() {
         app.add_automation(&json!({

@@ -88,6 +88,20 @@ async fn a_stale_version_is_refused_and_secrets_stay_inside() {
     app.finish().await;
 }
 
+/// What the sender says of the time stands beside the time of receipt, and neither replaces the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_senders_time_is_kept_apart_from_ours() {
+    let app = TestApp::start(Database::Embedded).await;
+    let body = json!({ "eventType": "custom.late", "payload": {}, "metadata": { "time": "2020-01-02T03:04:05.678Z", "provider": "till" } });
+    let id =
+        app.http.post("/api/events/trigger", &body).await.expect(201).json()["eventId"].clone();
+    let event = app.outcome(id.as_str().unwrap()).await;
+    assert_eq!(event["time"], "2020-01-02T03:04:05.678Z");
+    assert!(event["receivedAt"].as_str().unwrap() > "2026", "{event}");
+    assert_eq!(event["metadata"]["provider"], "till");
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_makes_a_trigger_harmless_to_repeat() {
     let app = TestApp::start(Database::Embedded).await;
