@@ -113,6 +113,10 @@ fn too_large(max: usize) -> Problem {
 
 /// Reads JSON text into `T`; the text is checked as JSON first, so that a bad byte is told before a bad field.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: Bytes) -> Result<T, Problem> {
+    // REST reads no more than this; a gRPC message may be larger, for its payload.
+    if bytes.len() > BODY_MAX {
+        return Err(too_large(BODY_MAX));
+    }
     let text = json(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(text.as_bytes());
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

@@ -1,7 +1,7 @@
 //! What is known about a call besides its message: for whom it is and how it is tracked. The same on both faces.
 
 use axum::extract::FromRequestParts;
-use http::{Extensions, HeaderMap, HeaderName, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, request::Parts};
 use omni_events::Org;
 
 use crate::{
@@ -54,14 +54,28 @@ impl<S: Sync> FromRequestParts<S> for Call {
 }
 
 fn org(headers: &HeaderMap) -> Result<Org, Problem> {
-    let Some(value) = headers.get(ORG) else { return Ok(Org::default()) };
+    let Some(value) = one(headers, &ORG, "X-Omni-Org")? else { return Ok(Org::default()) };
     let wrong = |reason: String| Problem::field("X-Omni-Org", reason);
     let name = value.to_str().map_err(|_| wrong("it must be ASCII".to_owned()))?;
     Org::parse(name).map_err(|error| wrong(error.to_string()))
 }
 
+/// The one value of a header. Of two, a proxy in front may have meant the other.
+fn one<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+    shown: &str,
+) -> Result<Option<&'h HeaderValue>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    match values.next() {
+        Some(_) => Err(Problem::field(shown, "it is there more than once")),
+        None => Ok(value),
+    }
+}
+
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let Some(value) = one(headers, &IDEMPOTENCY_KEY, "Idempotency-Key")? else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
     // The draft standard quotes the key; nearly nobody does. Both are the same key.
     let key = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
@@ -74,8 +88,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn read(headers: &[(&'static str, &str)]) -> Result<Call, Problem> {
@@ -92,6 +104,18 @@ mod tests {
         assert_eq!(read(&[("x-omni-org", "acme")]).unwrap().org.as_str(), "acme");
         let problem = read(&[("x-omni-org", "../etc")]).unwrap_err();
         assert_eq!(problem.errors[0].pointer, "X-Omni-Org");
+    }
+
+    #[test]
+    fn of_two_headers_none_is_chosen() {
+        for name in ["x-omni-org", "idempotency-key"] {
+            let mut map = HeaderMap::new();
+            map.append(name, HeaderValue::from_static("acme"));
+            assert!(Call::read(&map, &Extensions::new()).is_ok());
+            map.append(name, HeaderValue::from_static("acme"));
+            let problem = Call::read(&map, &Extensions::new()).unwrap_err();
+            assert!(problem.detail.contains("more than once"), "{problem:?}");
+        }
     }
 
     #[test]

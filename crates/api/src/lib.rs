@@ -2,6 +2,7 @@
 
 mod app;
 mod health;
+mod neighbour;
 mod router;
 
 mod grpc;

@@ -19,6 +19,14 @@ pub(crate) fn id(what: &str, text: &str) -> Result<Uuid, Problem> {
     Uuid::try_parse(text).map_err(|_| Problem::not_found(what, shown(text)))
 }
 
+/// Refuses a text that no row can hold: PostgreSQL has no NUL in texts, and no name or label has one.
+pub(crate) fn storable(pointer: &str, text: Option<&str>) -> Result<(), Problem> {
+    if text.is_some_and(|text| text.contains('\0')) {
+        return Err(Problem::field(pointer, "it has a NUL character, which nothing here has"));
+    }
+    Ok(())
+}
+
 /// An id or name of a caller, short enough for a message.
 pub(crate) fn shown(text: &str) -> String {
     text.chars().take(200).collect()

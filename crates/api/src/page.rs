@@ -73,6 +73,8 @@ impl Key {
             .and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok())
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .and_then(|text| text.strip_prefix(self.mark()).map(str::to_owned))
+            // No key has one, and PostgreSQL takes none.
+            .filter(|key| !key.contains('\0'))
             .map(Some)
             .ok_or_else(|| {
                 Problem::field(
@@ -152,7 +154,10 @@ mod tests {
         #[test]
         fn any_key_survives_and_any_text_is_read_without_harm(key in ".{0,40}", noise in ".{0,60}") {
             let cursor = Key::Automation.encode(&key);
-            prop_assert_eq!(Key::Automation.decode(Some(&cursor)).unwrap(), Some(key));
+            match Key::Automation.decode(Some(&cursor)) {
+                Ok(read) => prop_assert_eq!(read, Some(key)),
+                Err(_) => prop_assert!(key.contains('\0')),
+            }
             let _ = Key::Automation.decode(Some(&noise));
         }
     }

@@ -21,6 +21,12 @@ const MEDIA_TYPE: &str = "application/problem+json";
 const ERROR_DOMAIN: &str = "omni";
 /// What a caller that came at a bad moment should wait before it tries again, in seconds.
 const RETRY_AFTER: &str = "1";
+/// Most fields that one problem tells; whoever has more repeats himself.
+const FIELDS_MAX: usize = 50;
+/// Longest text of a problem, in bytes: it may repeat what a caller sent.
+const TEXT_MAX: usize = 1024;
+/// Bytes of the fields that go with a gRPC status: they are a header, and clients take 8 KiB of those.
+const VIOLATIONS_MAX: usize = 2048;
 
 /// Something that went wrong, and what the caller can do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +66,7 @@ pub(crate) struct Document<'a> {
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new() }
+        Self { kind, detail: head(detail.into()), errors: Vec::new() }
     }
 
     /// One field is wrong.
@@ -70,14 +76,20 @@ impl Problem {
 
     /// Some fields are wrong.
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
+        let count = errors.len();
+        let cut = |FieldError { pointer, detail }| FieldError {
+            pointer: head(pointer),
+            detail: head(detail),
+        };
+        let errors: Vec<FieldError> = errors.into_iter().take(FIELDS_MAX).map(cut).collect();
         let mut told = errors.iter().map(|error| match error.pointer.as_str() {
             "" => error.detail.clone(),
             pointer => format!("{pointer}: {}", error.detail),
         });
         let first = told.next().unwrap_or_else(|| "The input is not valid.".to_owned());
-        let more = told.count();
+        let more = count.saturating_sub(1);
         let detail = if more == 0 { first } else { format!("{first} (and {more} more)") };
-        Self { kind: Kind::Invalid, detail, errors }
+        Self { kind: Kind::Invalid, detail: head(detail), errors }
     }
 
     /// There is no such thing for this organisation.
@@ -93,6 +105,12 @@ impl Problem {
             format!("{doing} failed on our side; the log of the server says why. Try again."),
         )
     }
+}
+
+/// The beginning of a text, as long as a problem may be.
+fn head(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(TEXT_MAX));
+    text
 }
 
 /// An error with everything that caused it, in one line.
@@ -138,9 +156,16 @@ impl From<Problem> for tonic::Status {
         let row = problem.kind.row();
         let mut details = ErrorDetails::with_error_info(row.code, ERROR_DOMAIN, HashMap::new());
         if !problem.errors.is_empty() {
+            let mut room = VIOLATIONS_MAX;
+            let fits = |error: &FieldError| {
+                let left = room.checked_sub(error.pointer.len() + error.detail.len());
+                room = left.unwrap_or(0);
+                left.is_some()
+            };
             let violations: Vec<_> = problem
                 .errors
                 .into_iter()
+                .take_while(fits)
                 .map(|error| FieldViolation::new(error.pointer, error.detail))
                 .collect();
             details.set_bad_request(violations);

@@ -12,7 +12,7 @@ use http::header;
 use tonic::Status;
 
 use crate::{
-    App, correlation, grpc,
+    App, correlation, grpc, neighbour,
     problem::{Kind, Problem},
     routes,
 };
@@ -22,10 +22,18 @@ pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     let rest = routes::all()
         .into_iter()
-        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .fold(Router::new(), |router, route| {
+            let handler = if route.by_any_name {
+                route.handler
+            } else {
+                route.handler.layer(middleware::from_fn(neighbour::check))
+            };
+            router.route(route.path, handler)
+        })
         .method_not_allowed_fallback(no_method)
         .with_state(app.clone());
-    rest.merge(grpc::router(&app))
+    let grpc = grpc::router(&app).layer(middleware::from_fn(neighbour::check));
+    rest.merge(grpc)
         .fallback(no_route)
         .layer(middleware::from_fn_with_state(app, correlation::correlate))
 }
@@ -49,7 +57,7 @@ fn path(request: &Request) -> String {
     request.uri().path().chars().take(200).collect()
 }
 
-fn is_grpc(request: &Request) -> bool {
+pub(crate) fn is_grpc(request: &Request) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
     kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
 }

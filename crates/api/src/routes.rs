@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) answer: Option<SchemaOf>,
     /// The media type of the answer, where that is not JSON with a schema.
     pub(crate) media: Option<&'static str>,
+    /// Whether a request from this machine may call it by any name: what tunnels and probes reach.
+    pub(crate) by_any_name: bool,
     pub(crate) handler: MethodRouter<Arc<App>>,
 }
 
@@ -60,6 +62,7 @@ impl Route {
             status: StatusCode::OK,
             answer: None,
             media: None,
+            by_any_name: false,
             handler: on(filter, handler),
         }
     }
@@ -91,6 +94,12 @@ impl Route {
     /// The media type of an answer that is not JSON.
     pub(crate) fn media(mut self, media: &'static str) -> Self {
         self.media = Some(media);
+        self
+    }
+
+    /// A request from this machine may call it by any name.
+    pub(crate) fn by_any_name(mut self) -> Self {
+        self.by_any_name = true;
         self
     }
 

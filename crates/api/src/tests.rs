@@ -1,8 +1,10 @@
 //! The API over a real product without a network: every handle is the real one, on a temporary store and bus.
 
 mod grpc;
+mod hostile;
 mod rest;
 mod table;
+mod tenancy;
 
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ use crate::{App, Health, router};
 pub(crate) struct Product {
     pub(crate) router: Router,
     pub(crate) health: Health,
+    pub(crate) store: Store,
     _stop: DropGuard,
 }
 
@@ -62,9 +65,12 @@ impl Answer {
 
 impl Product {
     pub(crate) async fn open() -> Self {
+        Self::on(Store::temporary().await).await
+    }
+
+    pub(crate) async fn on(store: Store) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random = Arc::new(Random::seeded(1));
-        let store = Store::temporary().await;
         let registry = Registry::open(store.clone(), clock.clone()).await.unwrap();
         let parts = Parts {
             store: store.clone(),
@@ -97,14 +103,14 @@ impl Product {
             automations,
             registry,
             actions,
-            store,
+            store: store.clone(),
             clock,
             random,
             health: health.clone(),
             metrics: Arc::new(|| "# EOF\n".to_owned()),
             version: "0.0.0",
         };
-        Self { router: router(app), health, _stop: stop.drop_guard() }
+        Self { router: router(app), health, store, _stop: stop.drop_guard() }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::SubsecRound;
+use chrono::{DateTime, SubsecRound, Utc};
 use omni_actions::Actions;
 use omni_clock::{Clock, Random};
 use omni_events::{Org, TypePattern};
@@ -28,6 +28,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<Random>,
     cache: Cache,
+    /// Everything that an earlier process received, it received until then.
+    opened: DateTime<Utc>,
 }
 
 impl Automations {
@@ -41,7 +43,8 @@ impl Automations {
         clock: Arc<dyn Clock>,
         random: Arc<Random>,
     ) -> Result<Self, Error> {
-        let inner = Inner { store, actions, clock, random, cache: Cache::empty() };
+        let opened = opened(&store, clock.now()).await?;
+        let inner = Inner { store, actions, clock, random, cache: Cache::empty(), opened };
         let automations = Self { inner: Arc::new(inner) };
         automations.reload().await?;
         Ok(automations)
@@ -62,6 +65,11 @@ impl Automations {
 
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.inner.clock
+    }
+
+    /// When this process began; every event that another has handled before was received until then.
+    pub(crate) fn opened(&self) -> DateTime<Utc> {
+        self.inner.opened
     }
 
     /// Saves a new automation; it is in force when this returns.
@@ -220,6 +228,13 @@ impl Automations {
         compile(automation.clone(), &self.inner.actions).map_err(Error::Invalid)?;
         Ok(row)
     }
+}
+
+/// The clock may have been set back since an earlier process ran; what that one stamped shows in its last sign of life.
+async fn opened(store: &Store, now: DateTime<Utc>) -> Result<DateTime<Utc>, omni_store::Error> {
+    let mut conn = store.read().await?;
+    let writers = omni_store::outbox::writers(&mut conn).await?;
+    Ok(writers.iter().map(|writer| writer.heartbeat_at).fold(now, DateTime::max))
 }
 
 fn named(error: omni_store::Error) -> Error {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -25,7 +25,7 @@ const ACTIONS_MAX: usize = 32;
 /// How long one try of an action may take unless it says otherwise.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// The longest timeout that may be asked for; what takes longer is a workflow.
-const TIMEOUT_MAX: Duration = Duration::from_secs(300);
+const TIMEOUT_MAX: Duration = Duration::from_mins(5);
 
 /// An automation that is ready to run.
 #[derive(Debug)]
@@ -39,14 +39,14 @@ pub(crate) struct Compiled {
 /// Bounds how many skipped executions an automation writes down per second.
 #[derive(Debug, Default)]
 pub(crate) struct Skips {
-    second: AtomicI64,
+    second: AtomicU64,
     written: AtomicU64,
 }
 
 impl Skips {
-    /// Whether one more may be written in this second.
-    pub(crate) fn admit(&self, second: i64, per_second: u64) -> bool {
-        if self.second.swap(second, Ordering::Relaxed) != second {
+    /// Whether one more may be written in this second of a clock that never goes back.
+    pub(crate) fn admit(&self, second: u64, per_second: u64) -> bool {
+        if self.second.fetch_max(second, Ordering::Relaxed) < second {
             self.written.store(0, Ordering::Relaxed);
         }
         self.written.fetch_add(1, Ordering::Relaxed) < per_second
@@ -139,7 +139,9 @@ fn compile_action(
     let config = match Template::compile(&spec.config) {
         Ok(config) => Some(config),
         Err(found) => {
-            found.into_iter().for_each(|p| fault(&format!("/config{}", p.pointer), p.message));
+            for p in found {
+                fault(&format!("/config{}", p.pointer), p.message);
+            }
             None
         }
     };

@@ -7,8 +7,12 @@ mod definition;
 mod engine;
 mod error;
 mod execution;
+mod handling;
+mod in_hand;
 mod plan;
 mod recorder;
+mod room;
+mod trying;
 
 pub use automations::Automations;
 pub use cache::Refresher;

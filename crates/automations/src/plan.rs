@@ -12,10 +12,13 @@ use serde_json::{Value, json};
 use crate::{
     ActionResult, ActionStatus, ExecutionStatus, OnError,
     compiled::{Compiled, CompiledAction},
+    trying::{Patience, clip},
 };
 
-/// Longest pause that a party may ask for with Retry-After while an action waits in memory.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// Longest results of one execution that are kept whole, in bytes.
+const RESULTS_MAX: usize = 64 << 10;
+/// Longest single result beyond that.
+const RESULT_MAX: usize = RESULTS_MAX / 32;
 
 /// What running an action needs besides its definition.
 #[derive(Clone, Debug)]
@@ -24,9 +27,10 @@ pub(crate) struct Runner {
     pub(crate) random: Arc<Random>,
 }
 
-/// The event as conditions and templates see it.
-pub(crate) fn document(event: &Event) -> Value {
-    serde_json::to_value(event).unwrap_or_default()
+/// The event as conditions and templates see it. Its payload may be valid JSON and still not fit into a tree: a number
+/// beyond all floats.
+pub(crate) fn document(event: &Event) -> Result<Value, String> {
+    serde_json::to_value(event).map_err(|error| format!("the payload cannot be read: {error}"))
 }
 
 /// The key of an effect: the same for every delivery of the event, different for every action.
@@ -42,6 +46,7 @@ impl Runner {
         compiled: &Compiled,
         event: &Event,
         document: &Value,
+        patience: &mut Patience,
     ) -> ExecutionRow {
         let began = (self.clock.now(), self.clock.elapsed());
         let mut results: Vec<ActionResult> = Vec::with_capacity(compiled.actions.len());
@@ -55,7 +60,8 @@ impl Runner {
                 skipped(action)
             } else {
                 let key = effect_key(event, compiled, index);
-                self.act(&call(event, compiled, index, key, action.timeout), action, &scope).await
+                let call = call(event, compiled, index, key, action.timeout);
+                self.act(&call, action, &scope, patience).await
             };
             stopped |= result.status == ActionStatus::Failed && action.on_error == OnError::Stop;
             if let Some(actions) = scope["actions"].as_array_mut() {
@@ -67,11 +73,7 @@ impl Runner {
         let status = failed.map_or(ExecutionStatus::Success, |_| ExecutionStatus::Failed);
         let error = failed.and_then(|result| result.error.clone());
         let row = self.row(compiled, event, status, began);
-        ExecutionRow {
-            actions: serde_json::to_string(&results).unwrap_or_else(|_| "[]".to_owned()),
-            error,
-            ..row
-        }
+        ExecutionRow { actions: kept(results), error, ..row }
     }
 
     /// The row of an automation whose conditions did not hold.
@@ -83,7 +85,7 @@ impl Runner {
     ) -> ExecutionRow {
         let began = (self.clock.now(), self.clock.elapsed());
         let row = self.row(compiled, event, ExecutionStatus::Skipped, began);
-        ExecutionRow { error: why, ..row }
+        ExecutionRow { error: why.as_deref().map(clip), ..row }
     }
 
     fn row(
@@ -109,61 +111,24 @@ impl Runner {
             created_at: began.trunc_subsecs(3),
         }
     }
+}
 
-    /// Fills the config in and tries the action as often as its policy allows.
-    async fn act(&self, call: &Call<'_>, action: &CompiledAction, scope: &Value) -> ActionResult {
-        let began = self.clock.elapsed();
-        let mut attempts = 0;
-        let outcome = match action.config.render(scope) {
-            Err(error) => Err((format!("config{}: {error}", error.pointer), Value::Null)),
-            Ok(config) => loop {
-                attempts += 1;
-                let error = match self.attempt(call, action, config.clone()).await {
-                    Ok(result) => break Ok(result),
-                    Err(error) => error,
-                };
-                let Some(pause) = self.pause(action, attempts, &error) else {
-                    break Err((error.message, error.result.unwrap_or_default()));
-                };
-                self.clock.sleep(pause).await;
-            },
-        };
-        let took = self.clock.elapsed().saturating_sub(began);
-        let (status, result, error) = match outcome {
-            Ok(result) => (ActionStatus::Success, result, None),
-            Err((error, result)) => (ActionStatus::Failed, result, Some(error)),
-        };
-        let action = action.kind.clone();
-        let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
-        ActionResult { action, status, result, error, attempts, duration_ms }
+/// The results as they are kept: those that are too long are left out, with their size.
+fn kept(mut results: Vec<ActionResult>) -> String {
+    let text = |results: &[ActionResult]| {
+        serde_json::to_string(results).unwrap_or_else(|_| "[]".to_owned())
+    };
+    let whole = text(&results);
+    if whole.len() <= RESULTS_MAX {
+        return whole;
     }
-
-    async fn attempt(
-        &self,
-        call: &Call<'_>,
-        action: &CompiledAction,
-        config: Value,
-    ) -> Result<Value, omni_actions::Error> {
-        let run = action.action.run(call, config);
-        tokio::time::timeout(action.timeout, run).await.unwrap_or_else(|_| {
-            let message = format!("no result within {} ms", action.timeout.as_millis());
-            Err(omni_actions::Error { message, retryable: true, retry_after: None, result: None })
-        })
-    }
-
-    fn pause(
-        &self,
-        action: &CompiledAction,
-        attempts: u32,
-        error: &omni_actions::Error,
-    ) -> Option<Duration> {
-        if !error.retryable {
-            return None;
+    for result in &mut results {
+        let size = result.result.to_string().len();
+        if size > RESULT_MAX {
+            result.result = json!({ "omitted": format!("{size} bytes, more than is kept") });
         }
-        let planned = action.retry.as_ref()?.delay_after(attempts, self.random.fraction())?;
-        let asked = error.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
-        Some(planned.max(asked))
     }
+    text(&results)
 }
 
 fn call<'a>(

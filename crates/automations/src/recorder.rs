@@ -1,27 +1,51 @@
 //! The recorder: commits what was done for many events at once, then settles their bus messages.
+//!
+//! It must stay true that what was done is recorded or said to be unrecordable, and never forgotten while the process
+//! lives; and that one event which cannot be recorded keeps back no other.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use omni_clock::Clock;
-use omni_event_bus::{Delivery, EventBus};
+use omni_event_bus::EventBus;
 use omni_store::{
     Store,
     executions::{Done, commit_batch},
 };
 use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::in_hand::InHand;
 
 /// Events of one commit at most.
 const BATCH_MAX: usize = 512;
-/// Events that may wait for their commit; beyond that the engine waits too.
+/// Events that may wait for their commit; beyond that the engine waits too. The bus is told of all of them that they are
+/// in hand, however long the store is away.
 pub(crate) const WAITING_MAX: usize = 2048;
 /// The longest pause between tries while the store is away.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// After so many failures each event is tried by itself, because one of them may be the reason.
+const TOGETHER_MAX: u32 = 3;
+/// When so many fail by themselves and none goes, the store is away, and asking for each of many would take for ever.
+const PROBES_MAX: usize = 3;
+/// An event is given up when it could not be recorded so often while others could.
+const STRIKES_MAX: u8 = 5;
+/// Tries that are left when the engine has ended; then the events come again after the restart.
+const LAST_TRIES: u32 = 3;
 
-/// What was done for one event, and the message that brought it.
+/// What was done for one event.
 #[derive(Debug)]
 pub(crate) struct Settled {
-    pub(crate) done: Option<Done>,
-    pub(crate) delivery: Delivery,
+    event: Uuid,
+    /// Nothing when all of it was recorded before.
+    done: Option<Done>,
+    /// How often it could not be recorded while others could.
+    strikes: u8,
+}
+
+impl Settled {
+    pub(crate) fn new(event: Uuid, done: Option<Done>) -> Self {
+        Self { event, done, strikes: 0 }
+    }
 }
 
 /// The loop that commits and settles; it ends when the engine has dropped every sender.
@@ -30,6 +54,7 @@ pub(crate) struct Recorder {
     pub(crate) store: Store,
     pub(crate) bus: EventBus,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) in_hand: Arc<InHand>,
     pub(crate) waiting: mpsc::Receiver<Settled>,
 }
 
@@ -37,36 +62,95 @@ impl Recorder {
     pub(crate) async fn run(mut self) {
         let mut batch = Vec::new();
         while self.waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            let (dones, deliveries): (Vec<_>, Vec<_>) =
-                batch.drain(..).map(|settled| (settled.done, settled.delivery)).unzip();
-            let dones: Vec<Done> = dones.into_iter().flatten().collect();
-            if self.commit(&dones).await {
-                self.bus.ack_all(deliveries).await;
-            }
+            self.record(mem::take(&mut batch)).await;
         }
     }
 
-    /// Commits, and tries again while the store is away: what was done has been done, so nothing may be forgotten.
-    /// Gives up only when the engine has ended; then the events come again after the restart.
-    async fn commit(&self, dones: &[Done]) -> bool {
+    /// Records a batch, again and again while the store is away: what was done has been done. Gives up only when the
+    /// engine has ended.
+    async fn record(&mut self, mut batch: Vec<Settled>) {
         let mut failures = 0u32;
-        while let Err(error) = self.try_commit(dones).await {
-            tracing::error!(error = %error, events = dones.len(), "what was done could not be recorded; trying again");
-            if self.waiting.is_closed() && failures > 3 {
-                return false;
+        loop {
+            match self.commit(&mut batch).await {
+                Ok(()) => return self.settle(&batch).await,
+                Err(error) => {
+                    tracing::error!(error = %error, events = batch.len(), "what was done could not be recorded; trying again");
+                }
+            }
+            failures += 1;
+            if failures >= TOGETHER_MAX {
+                batch = self.record_each(batch).await;
+            }
+            if batch.is_empty() || (self.waiting.is_closed() && failures > LAST_TRIES) {
+                return;
             }
             let pause = Duration::from_millis(50 << failures.min(7)).min(PAUSE_MAX);
             self.clock.sleep(pause).await;
-            failures += 1;
+            // In the company of others it shows whether the store is away or an event is at fault.
+            while batch.len() < BATCH_MAX
+                && let Ok(next) = self.waiting.try_recv()
+            {
+                batch.push(next);
+            }
         }
-        true
     }
 
-    async fn try_commit(&self, dones: &[Done]) -> Result<(), omni_store::Error> {
-        if dones.is_empty() {
-            return Ok(());
+    /// Records each event by itself and returns those that could not be; gives up those that are at fault.
+    async fn record_each(&self, batch: Vec<Settled>) -> Vec<Settled> {
+        let (mut untried, mut failed) = (Vec::new(), Vec::new());
+        let mut recorded = false;
+        for settled in batch {
+            if !recorded && failed.len() >= PROBES_MAX {
+                untried.push(settled);
+                continue;
+            }
+            let mut alone = [settled];
+            let committed = self.commit(&mut alone).await;
+            match committed {
+                Ok(()) => {
+                    recorded = true;
+                    self.settle(&alone).await;
+                }
+                Err(error) => failed.extend(alone.map(|settled| (settled, error.to_string()))),
+            }
         }
+        // Those that were not tried come first the next time, so that none hides behind others.
+        let mut kept = untried;
+        for (mut settled, reason) in failed {
+            settled.strikes += u8::from(recorded);
+            if settled.strikes < STRIKES_MAX {
+                kept.push(settled);
+            } else if let Some(delivery) = self.in_hand.release(settled.event).await {
+                let reason = format!("what was done cannot be recorded: {reason}");
+                tracing::error!(event = %settled.event, reason, "an event is given up");
+                delivery.reject(&reason).await;
+            }
+        }
+        kept
+    }
+
+    async fn commit(&self, batch: &mut [Settled]) -> Result<(), omni_store::Error> {
+        // Lent to the store as one piece, and given back whatever comes of it.
+        let (owners, dones): (Vec<usize>, Vec<Done>) = batch
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(owner, settled)| Some((owner, settled.done.take()?)))
+            .unzip();
+        let committed = if dones.is_empty() { Ok(()) } else { self.commit_all(&dones).await };
+        for (owner, done) in owners.into_iter().zip(dones) {
+            batch[owner].done = Some(done);
+        }
+        committed
+    }
+
+    async fn commit_all(&self, dones: &[Done]) -> Result<(), omni_store::Error> {
         let mut conn = self.store.write().await?;
         commit_batch(&mut conn, dones).await
+    }
+
+    async fn settle(&self, batch: &[Settled]) {
+        let events = batch.iter().map(|settled| settled.event);
+        let deliveries = self.in_hand.release_all(events).await;
+        self.bus.ack_all(deliveries).await;
     }
 }

@@ -7,13 +7,18 @@ use std::sync::{Arc, atomic::Ordering};
 
 use omni_events::Event;
 use omni_store::events::{Committed, NewEvent, commit_batch};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     AppendError, Appended,
-    log::{Counters, Parts, Waiting},
+    log::{Counters, Parts, Waiting, kib},
 };
+
+/// Bytes of events that wait for the bus in memory, in KiB; what does not fit is read from the store again.
+const PASSED_ON_MAX: u32 = 32 << 10;
+/// The place before a batch that nobody knows: the publisher then looks into the store.
+const UNKNOWN: i64 = -1;
 
 /// Committed events in the order of their places, for the publisher.
 #[derive(Debug)]
@@ -22,16 +27,21 @@ pub(crate) struct Batch {
     pub(crate) previous: i64,
     pub(crate) through: i64,
     pub(crate) events: Vec<Event>,
+    /// Its part of what may wait for the bus.
+    _room: OwnedSemaphorePermit,
 }
 
 /// The loop that commits; run exactly one per [`crate::open`].
 #[derive(Debug)]
 pub struct Appender {
     parts: Arc<Parts>,
-    writer: i64,
+    pub(crate) writer: i64,
     waiting: mpsc::Receiver<Waiting>,
     committed: mpsc::Sender<Batch>,
     counters: Arc<Counters>,
+    passed_on: Arc<Semaphore>,
+    /// Whether there may be events in the store that this process does not know it has committed.
+    gap: bool,
 }
 
 impl Appender {
@@ -42,7 +52,8 @@ impl Appender {
         committed: mpsc::Sender<Batch>,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { parts, writer, waiting, committed, counters }
+        let passed_on = Arc::new(Semaphore::new(PASSED_ON_MAX as usize));
+        Self { parts, writer, waiting, committed, counters, passed_on, gap: false }
     }
 
     /// Commits until told to stop; then takes no more, commits what is waiting, and ends.
@@ -69,8 +80,10 @@ impl Appender {
     }
 
     async fn commit(&mut self, batch: &mut Vec<Waiting>) -> Result<(), Arc<omni_store::Error>> {
-        let (news, answers): (Vec<NewEvent>, Vec<_>) =
-            batch.drain(..).map(|waiting| (waiting.new, waiting.answer)).unzip();
+        // The room is given back when this ends: until then the events are in memory.
+        let (waiting, _room): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|w| ((w.new, w.answer), w.room)).unzip();
+        let (news, answers): (Vec<NewEvent>, Vec<_>) = waiting.into_iter().unzip();
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         match self.store(&news).await {
             Ok(committed) => {
@@ -88,7 +101,7 @@ impl Appender {
     }
 
     fn answer(
-        &self,
+        &mut self,
         news: Vec<NewEvent>,
         answers: Vec<oneshot::Sender<Result<Appended, AppendError>>>,
         committed: &[Committed],
@@ -113,24 +126,33 @@ impl Appender {
         self.pass_on(events);
     }
 
-    fn pass_on(&self, mut events: Vec<(i64, Event)>) {
+    fn pass_on(&mut self, mut events: Vec<(i64, Event)>) {
         events.sort_unstable_by_key(|(sequence, _)| *sequence);
         let Some((through, _)) = events.last() else { return };
         let through = *through;
         self.counters.appended.fetch_add(events.len() as u64, Ordering::Relaxed);
         let previous = self.counters.committed_through.swap(through, Ordering::AcqRel);
+        let previous = if std::mem::take(&mut self.gap) { UNKNOWN } else { previous };
+        let size: usize = events.iter().map(|(_, event)| event.payload.as_bytes().len()).sum();
+        let size = kib(size + events.len() * 1024, PASSED_ON_MAX);
         let events = events.into_iter().map(|(_, event)| event).collect();
         // When the publisher is behind, it will find these in the store.
-        let _ = self.committed.try_send(Batch { previous, through, events });
+        if let Ok(room) = self.passed_on.clone().try_acquire_many_owned(size) {
+            let _ = self.committed.try_send(Batch { previous, through, events, _room: room });
+        }
     }
 
-    fn fail(
-        &self,
+    pub(crate) fn fail(
+        &mut self,
         answers: Vec<oneshot::Sender<Result<Appended, AppendError>>>,
         error: omni_store::Error,
     ) -> Result<(), Arc<omni_store::Error>> {
         self.counters.commits_failed.fetch_add(1, Ordering::Relaxed);
         tracing::error!(error = %error, events = answers.len(), "a batch of events could not be stored");
+        // When the connection broke during the commit, the events are in the store all the same, and perhaps only a
+        // moment from now. Nobody was told of them, but a repeat with their key will be.
+        self.gap = true;
+        self.counters.doubt.store(true, Ordering::Release);
         let error = Arc::new(error);
         for answer in answers {
             let _ = answer.send(Err(AppendError::Store(error.clone())));

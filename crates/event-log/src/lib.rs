@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod appender;
+mod check;
 mod draft;
 mod error;
 mod log;
@@ -12,3 +13,6 @@ pub use draft::{Capture, Dedupe, Draft};
 pub use error::AppendError;
 pub use log::{Appended, Config, EventLog, Parts, Stats, open};
 pub use publisher::Publisher;
+
+#[cfg(test)]
+mod tests;

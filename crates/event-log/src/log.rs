@@ -2,13 +2,13 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use chrono::{SubsecRound, TimeDelta};
 use omni_clock::{Clock, Random};
 use omni_event_bus::EventBus;
-use omni_events::{Event, HOPS_MAX, Org, check_token};
+use omni_events::{Event, HOPS_MAX, Org};
 use omni_registry::Registry;
 use omni_store::{
     Store,
@@ -16,13 +16,11 @@ use omni_store::{
     outbox,
 };
 use serde::Serialize;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::{AppendError, Appender, Capture, Draft, Publisher};
+use crate::{AppendError, Appender, Capture, Draft, Publisher, check::check};
 
-/// Longest correlation id, source or label that is kept, in bytes: they are columns and log fields.
-const LABEL_LEN_MAX: usize = 256;
 /// Batches that wait for the bus in memory; what does not fit is read from the store again.
 const BATCHES_WAITING: usize = 64;
 
@@ -31,6 +29,9 @@ const BATCHES_WAITING: usize = 64;
 pub struct Config {
     /// Events that may wait for their commit; more are refused before they are accepted.
     pub waiting_max: usize,
+    /// Bytes of payloads and captures that may wait for their commit. An event that is larger than that by itself
+    /// takes all the room there is.
+    pub waiting_bytes_max: usize,
     /// Events of one transaction at most.
     pub batch_max: usize,
     /// How long a key is remembered. Seven days is longer than any provider repeats a delivery.
@@ -39,7 +40,12 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { waiting_max: 8192, batch_max: 512, dedupe_window: TimeDelta::days(7) }
+        Self {
+            waiting_max: 8192,
+            waiting_bytes_max: 64 << 20,
+            batch_max: 512,
+            dedupe_window: TimeDelta::days(7),
+        }
     }
 }
 
@@ -68,6 +74,7 @@ pub struct EventLog {
     parts: Arc<Parts>,
     queue: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
+    room_kib: Arc<Semaphore>,
     counters: Arc<Counters>,
 }
 
@@ -76,6 +83,8 @@ pub struct EventLog {
 pub(crate) struct Waiting {
     pub(crate) new: NewEvent,
     pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
+    /// Its part of what may wait; it is held by the event and not by the caller, who may go away.
+    pub(crate) room: [OwnedSemaphorePermit; 2],
 }
 
 /// An event that is in the store.
@@ -124,6 +133,8 @@ pub(crate) struct Counters {
     pub(crate) published_through: AtomicI64,
     /// Highest place of this process that the bus has on disk; the appender writes it down with its next commit.
     pub(crate) safe_through: AtomicI64,
+    /// Whether a commit failed in a way that leaves open what it stored.
+    pub(crate) doubt: AtomicBool,
 }
 
 /// Opens the log: the handle, and the two loops that the caller has to run.
@@ -139,7 +150,8 @@ pub async fn open(parts: Parts) -> Result<(EventLog, Appender, Publisher), omni_
     let counters = Arc::new(Counters::default());
     let parts = Arc::new(parts);
     let room = Arc::new(Semaphore::new(parts.config.waiting_max));
-    let log = EventLog { parts: parts.clone(), queue, room, counters: counters.clone() };
+    let room_kib = Arc::new(Semaphore::new(waiting_kib(&parts.config) as usize));
+    let log = EventLog { parts: parts.clone(), queue, room, room_kib, counters: counters.clone() };
     let appender = Appender::new(parts.clone(), writer, waiting, committed, counters.clone());
     let publisher = Publisher::new(parts, writer, batches, counters);
     Ok((log, appender, publisher))
@@ -153,18 +165,30 @@ impl EventLog {
     /// # Errors
     /// See [`AppendError`]; callers branch on every variant.
     pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
-        check_labels(&draft)?;
+        check(&draft)?;
         if draft.metadata.hops > HOPS_MAX {
             return Err(self.cut(&draft).await);
         }
         let checked =
             self.parts.registry.check(&draft.metadata.org, &draft.event_type, &draft.payload)?;
-        // The permit bounds what waits, including what the appender has taken but not committed.
-        let _permit = self.room.try_acquire().map_err(|_| AppendError::Overloaded)?;
+        let room = self.make_room(&draft)?;
         let new = self.accept(draft, checked.schema_version);
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Waiting { new, answer }).await.map_err(|_| AppendError::Stopped)?;
+        self.queue.send(Waiting { new, answer, room }).await.map_err(|_| AppendError::Stopped)?;
         answered.await.map_err(|_| AppendError::Stopped)?
+    }
+
+    /// Bounds what waits, including what the appender has taken but not committed, in events and in bytes.
+    fn make_room(&self, draft: &Draft) -> Result<[OwnedSemaphorePermit; 2], AppendError> {
+        let capture = draft.capture.as_ref().and_then(|capture| capture.body.as_ref());
+        let bytes = draft.payload.as_bytes().len() + capture.map_or(0, bytes::Bytes::len);
+        let size = kib(bytes, waiting_kib(&self.parts.config));
+        let place = self.room.clone().try_acquire_owned();
+        let bytes = self.room_kib.clone().try_acquire_many_owned(size);
+        match (place, bytes) {
+            (Ok(place), Ok(bytes)) => Ok([place, bytes]),
+            _ => Err(AppendError::Overloaded),
+        }
     }
 
     /// Gives the draft its id and times.
@@ -259,6 +283,15 @@ impl EventLog {
     }
 }
 
+/// Bytes as permits of a semaphore, at least one and at most all.
+pub(crate) fn kib(bytes: usize, most: u32) -> u32 {
+    u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, most)
+}
+
+fn waiting_kib(config: &Config) -> u32 {
+    kib(config.waiting_bytes_max, u32::MAX >> 3)
+}
+
 fn new_payload(capture: Capture) -> NewPayload {
     NewPayload {
         stage: capture.stage.to_owned(),
@@ -266,32 +299,4 @@ fn new_payload(capture: Capture) -> NewPayload {
         headers: serde_json::to_string(&capture.headers).unwrap_or_else(|_| "[]".to_owned()),
         body: capture.body,
     }
-}
-
-/// Refuses metadata that would break a subject, a column or a log line.
-fn check_labels(draft: &Draft) -> Result<(), AppendError> {
-    let metadata = &draft.metadata;
-    let subjects = [("channelType", &metadata.channel_type), ("instanceId", &metadata.instance_id)];
-    for (field, token) in subjects {
-        if let Some(Err(error)) = token.as_deref().map(check_token) {
-            return Err(AppendError::Metadata { field, reason: error.to_string() });
-        }
-    }
-    let labels = [
-        ("source", Some(draft.source.as_str())),
-        ("correlationId", Some(metadata.correlation_id.as_str())),
-        ("traceparent", metadata.traceparent.as_deref()),
-        ("triggeredBy", metadata.triggered_by.as_deref()),
-        ("idempotencyKey", metadata.idempotency_key.as_deref()),
-        ("providerEventId", metadata.provider_event_id.as_deref()),
-    ];
-    for (field, label) in labels {
-        let Some(label) = label else { continue };
-        if label.len() > LABEL_LEN_MAX || label.contains(char::is_control) {
-            let reason =
-                format!("must be at most {LABEL_LEN_MAX} bytes without control characters");
-            return Err(AppendError::Metadata { field, reason });
-        }
-    }
-    Ok(())
 }

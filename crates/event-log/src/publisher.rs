@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use omni_event_bus::{Error as BusError, EventBus};
+use omni_events::Event;
 use omni_store::{Kind, outbox};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -19,11 +21,13 @@ use crate::{
     recovery::Recovery,
 };
 
-/// Events read from the store at once while catching up.
-const CATCH_UP_BATCH: i64 = 512;
-/// How often the watermark is written and missed events are looked for without a hint. Longer than the embedded bus
-/// takes to sync, which [`Publisher::tick`] relies on.
+/// Events read from the store at once while catching up; few, because each may be as large as a message may be.
+const CATCH_UP_BATCH: i64 = 128;
+/// How often the watermark is written and missed events are looked for without a hint.
 const TICK: Duration = Duration::from_secs(1);
+/// What has been published for so long is on the disk of the bus: longer than the embedded bus takes to sync, shorter
+/// than a tick.
+const SAFE_AFTER: Duration = Duration::from_millis(750);
 /// The longest pause between tries while the bus is away.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -31,7 +35,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     #[error("the bus refused a batch")]
-    Bus(#[from] omni_event_bus::Error),
+    Bus(#[from] BusError),
     #[error("the store could not be read")]
     Store(#[from] omni_store::Error),
 }
@@ -41,13 +45,13 @@ pub(crate) enum PublishError {
 pub struct Publisher {
     parts: Arc<Parts>,
     writer: i64,
-    batches: mpsc::Receiver<Batch>,
+    pub(crate) batches: mpsc::Receiver<Batch>,
     counters: Arc<Counters>,
     recovery: Recovery,
-    /// Up to where was published at the last tick.
-    published_at_tick: i64,
-    /// The watermark as it stands in the store.
-    written: i64,
+    /// Up to where was published at some time, until that is safe.
+    mark: (Duration, i64),
+    /// The watermark as it stands in the store, and when it was written.
+    written: (Duration, i64),
 }
 
 impl Publisher {
@@ -58,7 +62,8 @@ impl Publisher {
         counters: Arc<Counters>,
     ) -> Self {
         let recovery = Recovery::new(parts.clone(), writer);
-        Self { parts, writer, batches, counters, recovery, published_at_tick: 0, written: 0 }
+        let (mark, written) = ((Duration::ZERO, 0), (Duration::ZERO, 0));
+        Self { parts, writer, batches, counters, recovery, mark, written }
     }
 
     /// Publishes until told to stop and the appender has ended; then publishes the rest and writes the watermark.
@@ -106,32 +111,51 @@ impl Publisher {
     }
 
     /// Publishes a batch, or everything since the watermark if the batch does not follow on it.
-    async fn publish(&mut self, batch: Batch) -> Result<(), PublishError> {
+    pub(crate) async fn publish(&mut self, batch: Batch) -> Result<(), PublishError> {
+        if self.recovery.goes_first() {
+            return self.tick().await;
+        }
         if batch.through <= self.published() {
             return Ok(());
         }
         if batch.previous != self.published() {
-            return self.catch_up().await;
+            return self.catch_up(false).await;
         }
-        self.parts.bus.publish(&batch.events).await?;
+        deliver(&self.parts.bus, &batch.events).await?;
         self.advance(batch.through, batch.events.len());
         Ok(())
     }
 
     async fn tick(&mut self) -> Result<(), PublishError> {
-        self.catch_up().await?;
-        self.recovery.run().await?;
-        // The bus may sync a little after it has answered. What was published by the last tick is safe by now, so only
-        // that goes into the watermark: what a power cut takes from the bus is published again.
-        let published = self.published();
-        let safe = std::mem::replace(&mut self.published_at_tick, published);
-        self.counters.safe_through.store(safe, Ordering::Release);
-        self.write_watermark(safe).await
+        let doubt = self.counters.doubt.swap(false, Ordering::AcqRel);
+        let done = self.look(doubt).await;
+        if done.is_err() && doubt {
+            self.counters.doubt.store(true, Ordering::Release);
+        }
+        done
     }
 
-    /// Reads this process's events past the watermark from the store and publishes them.
-    async fn catch_up(&mut self) -> Result<(), PublishError> {
-        while self.published() < self.counters.committed_through.load(Ordering::Acquire) {
+    async fn look(&mut self, doubt: bool) -> Result<(), PublishError> {
+        self.ripen();
+        // First, because others must see that this process lives also while the bus is away. It waits for the row that
+        // a commit of unknown outcome may still hold, so afterwards that commit is seen or will never be.
+        self.write_watermark(doubt).await?;
+        match self.recovery.run().await {
+            Err(PublishError::Store(error)) => {
+                // What the dead have left must not keep back what the living do.
+                tracing::error!(error = %chain(&error), "what a dead process left cannot be read");
+            }
+            done => done?,
+        }
+        self.catch_up(doubt).await
+    }
+
+    /// Reads this process's events past the watermark from the store and publishes them. With `doubt` there may be some
+    /// that this process does not know of.
+    async fn catch_up(&mut self, doubt: bool) -> Result<(), PublishError> {
+        let counters = self.counters.clone();
+        let committed = || counters.committed_through.load(Ordering::Acquire);
+        while doubt || self.published() < committed() {
             let mut conn = self.parts.store.read().await?;
             let missed =
                 outbox::unpublished(&mut conn, self.writer, self.published(), CATCH_UP_BATCH)
@@ -140,10 +164,24 @@ impl Publisher {
             let Some((through, _)) = missed.last() else { return Ok(()) };
             let through = *through;
             let events: Vec<_> = missed.into_iter().map(|(_, event)| event).collect();
-            self.parts.bus.publish(&events).await?;
+            deliver(&self.parts.bus, &events).await?;
             self.advance(through, events.len());
+            if self.parts.clock.elapsed().saturating_sub(self.written.0) >= TICK {
+                self.ripen();
+                self.write_watermark(false).await?;
+            }
         }
         Ok(())
+    }
+
+    /// The bus may sync a little after it has answered. What was published some time ago is on its disk by now, so only
+    /// that goes into the watermark: what a power cut takes from the bus is published again.
+    fn ripen(&mut self) {
+        let now = self.parts.clock.elapsed();
+        if now.saturating_sub(self.mark.0) >= SAFE_AFTER {
+            self.counters.safe_through.store(self.mark.1, Ordering::Release);
+            self.mark = (now, self.published());
+        }
     }
 
     fn published(&self) -> i64 {
@@ -156,16 +194,43 @@ impl Publisher {
     }
 
     /// Writes the watermark when no commit carries it; also the sign of life of this writer.
-    async fn write_watermark(&mut self, safe: i64) -> Result<(), PublishError> {
-        if safe == self.written && self.parts.store.kind() == Kind::Sqlite {
+    async fn write_watermark(&mut self, always: bool) -> Result<(), PublishError> {
+        let safe = self.counters.safe_through.load(Ordering::Acquire);
+        if !always && safe == self.written.1 && self.parts.store.kind() == Kind::Sqlite {
             return Ok(());
         }
         let now = self.parts.clock.now();
         let mut conn = self.parts.store.write().await?;
         outbox::set_published(&mut conn, self.writer, safe, now).await?;
-        self.written = safe;
+        self.written = (self.parts.clock.elapsed(), safe);
         Ok(())
     }
+}
+
+/// Publishes events in order. One that the bus will never take is left out and said: it stays in the store, and holds up
+/// nobody.
+pub(crate) async fn deliver(bus: &EventBus, events: &[Event]) -> Result<(), BusError> {
+    match bus.publish(events).await {
+        Err(error) if is_for_ever(&error) => {}
+        done => return done.map(drop),
+    }
+    for event in events {
+        match bus.publish(std::slice::from_ref(event)).await {
+            Err(error) if is_for_ever(&error) => {
+                tracing::error!(event = %event.id, error = %chain(&error), "the bus cannot carry an event; it stays in the store and nothing will handle it");
+            }
+            done => drop(done?),
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is about the event, and not about the bus.
+fn is_for_ever(error: &BusError) -> bool {
+    matches!(
+        error,
+        BusError::UnknownDomain { .. } | BusError::TooLarge { .. } | BusError::Encode { .. }
+    )
 }
 
 /// An error with its causes on one line.

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::condition::{Condition, Operator, Problem};
 use crate::field::{Field, Selected};
+use crate::fuel::{Exhausted, Fuel};
+use crate::regular::Budget;
 use crate::test::Question;
 
 /// The longest list of conditions: a longer one is a table, and belongs into one `in`.
@@ -71,15 +73,17 @@ impl Conditions {
             return Err(vec![Problem { pointer: String::new(), message }]);
         }
         let mut compiled = Vec::with_capacity(list.len());
+        let mut budget = Budget::new();
         for (index, condition) in list.iter().enumerate() {
             let problem = |part: &str, message: String| Problem {
                 pointer: format!("/{index}/{part}"),
                 message,
             };
-            let field =
-                Field::compile(&condition.field).map_err(|message| problem("field", message));
-            let question = Question::compile(condition.operator, condition.value.as_ref())
-                .map_err(|message| problem("value", message));
+            let field = Field::compile(&condition.field, &mut budget)
+                .map_err(|message| problem("field", message));
+            let question =
+                Question::compile(condition.operator, condition.value.as_ref(), &mut budget)
+                    .map_err(|message| problem("value", message));
             match (field, question) {
                 (Ok(field), Ok(question)) => {
                     compiled.push(Compiled { condition: condition.clone(), field, question });
@@ -94,19 +98,18 @@ impl Conditions {
 
     /// Whether all conditions hold for the document; stops at the first that does not.
     pub fn evaluate(&self, document: &Value) -> bool {
-        self.compiled.iter().all(|compiled| {
-            // What cannot be decided does not hold, whatever the operator.
-            compiled
-                .field
-                .select(document)
-                .is_ok_and(|found| compiled.question.holds(found.nodes()))
-        })
+        let mut fuel = Fuel::new();
+        // What cannot be decided does not hold, whatever the operator.
+        self.compiled
+            .iter()
+            .all(|compiled| compiled.ask(document, &mut fuel).is_ok_and(|(_, holds)| holds))
     }
 
     /// Says for each condition what it saw and whether it holds; asks all of them.
     pub fn explain(&self, document: &Value) -> Vec<Leaf> {
+        let mut fuel = Fuel::new();
         let leaves = self.compiled.iter().enumerate();
-        leaves.map(|(index, compiled)| compiled.explain(index, document)).collect()
+        leaves.map(|(index, compiled)| compiled.explain(index, document, &mut fuel)).collect()
     }
 
     /// Whether there is no condition.
@@ -116,9 +119,20 @@ impl Conditions {
 }
 
 impl Compiled {
-    fn explain(&self, index: usize, document: &Value) -> Leaf {
-        let (actual, matched, error) = match self.field.select(document) {
-            Ok(found) => (seen(&found), self.question.holds(found.nodes()), None),
+    /// What the field selects, and whether the condition holds for it.
+    fn ask<'a>(
+        &'a self,
+        document: &'a Value,
+        fuel: &mut Fuel,
+    ) -> Result<(Selected<'a>, bool), Exhausted> {
+        let found = self.field.select(document, fuel)?;
+        let holds = self.question.holds(found.nodes(), fuel)?;
+        Ok((found, holds))
+    }
+
+    fn explain(&self, index: usize, document: &Value, fuel: &mut Fuel) -> Leaf {
+        let (actual, matched, error) = match self.ask(document, fuel) {
+            Ok((found, holds)) => (seen(&found), holds, None),
             Err(exhausted) => (None, false, Some(exhausted.to_string())),
         };
         Leaf {

@@ -5,28 +5,55 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
+use crate::fuel::{Exhausted, Fuel};
+
 /// Whether two values are equal: numbers by value, objects without regard to order.
-pub(crate) fn equal(a: &Value, b: &Value) -> bool {
+pub(crate) fn equal(a: &Value, b: &Value, fuel: &mut Fuel) -> Result<bool, Exhausted> {
+    fuel.spend(1)?;
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => compare(a, b) == Some(Ordering::Equal),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
+        (Value::Number(a), Value::Number(b)) => Ok(compare(a, b) == Some(Ordering::Equal)),
+        (Value::String(a), Value::String(b)) if a.len() == b.len() => {
+            fuel.read(a.len())?;
+            Ok(a == b)
         }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| equal(a, b)))
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (a, b) in a.iter().zip(b) {
+                if !equal(a, b, fuel)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         }
-        _ => a == b,
+        (Value::Object(a), Value::Object(b)) if a.len() == b.len() => {
+            // Looking a name up takes some comparisons of names, each a jump in memory.
+            let look_up = 4 + a.len().checked_ilog2().unwrap_or(0) as usize;
+            for (name, a) in a {
+                fuel.spend(look_up)?;
+                fuel.read(name.len())?;
+                let Some(b) = b.get(name) else { return Ok(false) };
+                if !equal(a, b, fuel)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => Ok(false),
+        _ => Ok(a == b),
     }
 }
 
 /// The order of two numbers or two strings (by code point); other pairs have none.
-pub(crate) fn order(a: &Value, b: &Value) -> Option<Ordering> {
-    match (a, b) {
+pub(crate) fn order(a: &Value, b: &Value, fuel: &mut Fuel) -> Result<Option<Ordering>, Exhausted> {
+    fuel.spend(1)?;
+    Ok(match (a, b) {
         (Value::Number(a), Value::Number(b)) => compare(a, b),
-        // UTF-8 sorts as its code points do.
-        (Value::String(a), Value::String(b)) => Some(a.as_str().cmp(b.as_str())),
+        (Value::String(a), Value::String(b)) => {
+            fuel.read(a.len().min(b.len()))?;
+            // UTF-8 sorts as its code points do.
+            Some(a.as_str().cmp(b.as_str()))
+        }
         _ => None,
-    }
+    })
 }
 
 fn compare(a: &Number, b: &Number) -> Option<Ordering> {
@@ -62,6 +89,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    fn equal(a: &Value, b: &Value) -> bool {
+        super::equal(a, b, &mut Fuel::new()).unwrap()
+    }
+
+    fn order(a: &Value, b: &Value) -> Option<Ordering> {
+        super::order(a, b, &mut Fuel::new()).unwrap()
+    }
 
     #[test]
     fn numbers_are_exact() {

@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
-use crate::jsonpath::{Exhausted, JsonPath};
+use crate::fuel::{Exhausted, Fuel};
+use crate::jsonpath::JsonPath;
+use crate::regular::Budget;
 
 /// The longest field, in bytes.
 pub const FIELD_LENGTH_MAX: usize = 4 * 1024;
@@ -46,15 +48,21 @@ impl<'a> Selected<'a> {
 }
 
 impl Field {
-    pub(crate) fn compile(text: &str) -> Result<Self, String> {
+    pub(crate) fn compile(text: &str, budget: &mut Budget) -> Result<Self, String> {
         if text.len() > FIELD_LENGTH_MAX {
             return Err(format!(
                 "the field has {} bytes, but {FIELD_LENGTH_MAX} are the limit",
                 text.len()
             ));
         }
+        // Explanations show the field, and not every database and terminal takes such characters.
+        if text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace()) {
+            return Err(format!(
+                "the field {text:?} has a control character; in JSONPath it is written \\uXXXX"
+            ));
+        }
         if text.starts_with('$') {
-            return JsonPath::compile(text).map(|path| Self::JsonPath(Box::new(path)));
+            return JsonPath::compile(text, budget).map(|path| Self::JsonPath(Box::new(path)));
         }
         if text.is_empty() {
             return Err("the field is empty; name one, such as payload.from.id".to_owned());
@@ -80,13 +88,18 @@ impl Field {
         Ok(Self::Dotted(steps))
     }
 
-    pub(crate) fn select<'a>(&'a self, document: &'a Value) -> Result<Selected<'a>, Exhausted> {
+    pub(crate) fn select<'a>(
+        &'a self,
+        document: &'a Value,
+        fuel: &mut Fuel,
+    ) -> Result<Selected<'a>, Exhausted> {
         match self {
             Self::Dotted(steps) => {
+                fuel.spend(steps.len())?;
                 let found = steps.iter().try_fold(document, |value, step| step.take(value));
                 Ok(Selected::One(found))
             }
-            Self::JsonPath(path) => path.select(document).map(Selected::Many),
+            Self::JsonPath(path) => path.select(document, fuel).map(Selected::Many),
         }
     }
 }

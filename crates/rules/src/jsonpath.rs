@@ -13,14 +13,11 @@ mod evaluate;
 use jsonpath_rust::parser::errors::JsonPathError;
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
-use regex::Regex;
 use serde_json::Value;
 
 use crate::field::FIELD_NESTING_MAX;
-
-/// Steps of one selection: an event of a megabyte has at most half a million values, so a walk over all
-/// of it always ends well, and what would take longer than a few walks is cut within milliseconds.
-const FUEL: usize = 2_000_000;
+use crate::fuel::{Exhausted, Fuel};
+use crate::regular::{Budget, Regular};
 
 /// How deep functions may stand in functions: each level multiplies the work of the parser by three, and
 /// the standard functions give no reason for more than two.
@@ -35,25 +32,24 @@ pub(crate) struct JsonPath {
 }
 
 /// Regular expressions by their text and whether they must match as a whole; there are few.
-pub(crate) type Regexes = Vec<(String, bool, Regex)>;
-
-/// The selection took more steps than an event may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the JSONPath selects too much in this event: it was stopped after {FUEL} steps")]
-pub(crate) struct Exhausted;
+pub(crate) type Regexes = Vec<(String, bool, Regular)>;
 
 impl JsonPath {
-    pub(crate) fn compile(text: &str) -> Result<Self, String> {
+    pub(crate) fn compile(text: &str, budget: &mut Budget) -> Result<Self, String> {
         measure(text)?;
         let query = parse_json_path(text)
             .map_err(|error| format!("`{text}` is not valid JSONPath: {}", what(error)))?;
-        let regexes = check::check(&query)
+        let regexes = check::check(&query, budget)
             .map_err(|problem| format!("`{text}` is not valid JSONPath: {problem}"))?;
         Ok(Self { query, regexes })
     }
 
-    pub(crate) fn select<'a>(&'a self, document: &'a Value) -> Result<Vec<&'a Value>, Exhausted> {
-        evaluate::select(&self.query, &self.regexes, document)
+    pub(crate) fn select<'a>(
+        &'a self,
+        document: &'a Value,
+        fuel: &mut Fuel,
+    ) -> Result<Vec<&'a Value>, Exhausted> {
+        evaluate::select(&self.query, &self.regexes, document, fuel)
     }
 }
 

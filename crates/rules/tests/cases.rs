@@ -204,3 +204,97 @@ fn index() {
     assert_eq!((index.len(), index.is_empty()), (12, false));
     assert!(RuleIndex::<()>::default().candidates("acme", "message.received").is_empty());
 }
+
+fn only(field: &str, operator: Operator, value: Value) -> Vec<Condition> {
+    vec![Condition { field: field.to_owned(), operator, value: Some(value) }]
+}
+
+/// Text over two letters without a pattern in it.
+fn noise(length: usize) -> String {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        if state & 1 == 0 { 'a' } else { 'b' }
+    };
+    (0..length).map(|_| letter()).collect()
+}
+
+/// What is not decided is cut off: a second even in a debug build, where minutes were spent before.
+#[test]
+fn what_an_author_and_a_sender_put_together_ends_soon() {
+    let numbers: Vec<i32> = (0..380).collect();
+    let document = json!({
+        "text": noise(64 * 1024),
+        "long": "é".repeat(30_000),
+        "lists": vec![numbers.clone(); 85],
+        "many": (0..1500).collect::<Vec<i32>>(),
+        "one": numbers.iter().map(|n| (format!("k{n}"), json!(n))).collect::<serde_json::Map<_, _>>(),
+        "two": numbers.iter().map(|n| (format!("k{n}"), json!(n))).collect::<serde_json::Map<_, _>>(),
+    });
+    let exists = |field: &str| only(field, Operator::Exists, json!(true));
+    for list in [
+        only("text", Operator::Matches, json!("[ab]*a[ab]{1000}c")),
+        only("text", Operator::Matches, json!("a([ab]{200}){100}c")),
+        only("$.many[*]", Operator::In, json!((2000..40_000).collect::<Vec<i32>>())),
+        exists("$.many[?search($.text, 'a([ab]{100}){20}c')]"),
+        exists("$.many[?count($.many[?length($.long) == 1]) == 9]"),
+        exists("$.many[?count($.many[?$.long == $.long]) == 9]"),
+        exists("$.many[?count($.many[?$.one == $.two]) == 9]"),
+        exists("$.lists[?$.lists[?$.lists[?$.lists[0] != $.lists[1]]]]"),
+    ] {
+        let field = list[0].field.clone();
+        let compiled = Conditions::compile(&list).unwrap();
+        let before = std::time::Instant::now();
+        assert!(!compiled.evaluate(&document), "{field}");
+        assert!(before.elapsed() < std::time::Duration::from_secs(2), "{field}");
+        let leaf = &compiled.explain(&document)[0];
+        assert!(leaf.error.as_deref().unwrap().contains("stopped after"), "{leaf:?}");
+    }
+}
+
+#[test]
+fn a_demanding_pattern_is_still_answered_where_that_is_cheap() {
+    let matches = |pattern: &str, text: &str| {
+        let compiled = Conditions::compile(&only("s", Operator::Matches, json!(pattern))).unwrap();
+        let document = json!({ "s": text });
+        let leaf = compiled.explain(&document).remove(0);
+        assert_eq!((leaf.error, leaf.matched), (None, compiled.evaluate(&document)), "{pattern}");
+        leaf.matched
+    };
+    let wanted = format!("{}b{}c", "a".repeat(50), "b".repeat(30));
+    assert!(matches("[ab]*a[ab]{31}c$", &wanted));
+    assert!(!matches("[ab]*b[ab]{31}c$", &wanted));
+    assert!(matches(r"(?i)\bpayé\b", "le compte est PAYÉ."));
+    assert!(!matches(r"\bpay\b", "payé"));
+    assert!(matches(r"^\p{Lu}\w+ \d{4}-\d{2}$", "Größe 2026-11"));
+    assert!(matches("", ""));
+    assert!(matches("^$", ""));
+    assert!(!matches(".", "\n"));
+}
+
+#[test]
+fn the_regular_expressions_of_a_list_share_a_budget() {
+    let hundred = |pattern: fn(usize) -> String| {
+        let list: Vec<Condition> = (0..CONDITIONS_MAX)
+            .flat_map(|n| only("s", Operator::Matches, json!(pattern(n))))
+            .collect();
+        Conditions::compile(&list).map_err(|problems| problems.len())
+    };
+    assert!(hundred(|n| format!("^order-{n}-[a-z]+$")).is_ok());
+    assert!(hundred(|n| format!("a([ab]{{200}}){{90}}c{n}")).unwrap_err() > 90);
+    assert!(hundred(|n| format!("{}{n}", "x".repeat(100))).unwrap_err() > 50);
+    let search = vec!["search(@.a,'x{1000}')"; 100].join("||");
+    assert!(compile_field(&format!("$[?{search}]")).is_ok(), "one expression, used often");
+}
+
+#[test]
+fn fields_have_no_control_characters() {
+    for field in ["payload.a\u{0}b", "payload.\u{7f}", "$['a\u{0}']", "\u{1b}[31m"] {
+        let problem = compile_field(field).unwrap_err();
+        assert!(problem.contains("control character"), "{problem}");
+        assert!(!problem.contains(char::is_control), "{problem:?}");
+    }
+    assert!(compile_field(r"$['a\u0000']").is_ok());
+}

@@ -91,6 +91,7 @@ impl Server {
                 |_| Error::Ended("the engine"),
                 |result| result.map_or_else(Error::Bus, |()| Error::Ended("the engine")),
             )),
+            _ = &mut self.tasks.publisher => Some(Error::Ended("the publisher")),
             _ = &mut self.tasks.http => Some(Error::Ended("the listener")),
         };
         match ended {

@@ -20,7 +20,7 @@ pub fn push(branch: &str) -> Value {
 
 /// The headers of a delivery: its id, its event, and the signature of the body.
 pub fn headers(secret: &str, event: &str, delivery: &str, body: &[u8]) -> Vec<(String, String)> {
-    let signature = hex(&hmac_sha256(secret.as_bytes(), &[body]));
+    let signature = signature(secret, body);
     [
         ("content-type", "application/json".to_owned()),
         ("x-github-event", event.to_owned()),
@@ -31,9 +31,10 @@ pub fn headers(secret: &str, event: &str, delivery: &str, body: &[u8]) -> Vec<(S
     .to_vec()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// The HMAC-SHA256 of a body, in hex.
+pub fn signature(secret: &str, body: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
+    hmac_sha256(secret.as_bytes(), &[body]).iter().fold(String::new(), |mut text, byte| {
         // Writing into a String does not fail.
         let _ = write!(text, "{byte:02x}");
         text

@@ -84,17 +84,13 @@ impl Receiver {
     ///
     /// # Panics
     /// When they do not come within the time a test has.
+    #[expect(clippy::panic, reason = "a test fails by panicking")]
     pub async fn wait_for(&self, count: usize) -> Vec<Received> {
         let mut got = self.shared.got.subscribe();
         let enough = got.wait_for(|got| got.len() >= count);
-        match tokio::time::timeout(crate::PATIENCE, enough).await {
-            Ok(Ok(got)) => got.clone(),
-            _ => {
-                let got = self.received().len();
-                assert!(got >= count, "{got} of {count} requests came");
-                Vec::new()
-            }
-        }
+        let enough = tokio::time::timeout(crate::PATIENCE, enough).await;
+        let come = enough.ok().and_then(Result::ok).map(|got| got.clone());
+        come.unwrap_or_else(|| panic!("{} of {count} requests came", self.received().len()))
     }
 }
 

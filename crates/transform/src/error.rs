@@ -23,6 +23,12 @@ pub struct RenderError {
 }
 
 /// Appends one token to a JSON Pointer.
-pub(crate) fn push_token(pointer: &str, token: &str) -> String {
-    format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
+pub(crate) fn push_token(pointer: &mut String, token: &str) {
+    pointer.push('/');
+    pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+}
+
+/// The longest beginning of a text that has at most `max` bytes.
+pub(crate) fn head(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
 }

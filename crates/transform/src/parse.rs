@@ -4,8 +4,15 @@
 
 use serde_json::Value;
 
+use crate::error::head;
 use crate::expression::{Expression, Filter, Start};
 use crate::path::{Path, ROOTS, Step};
+
+/// The longest path, in bytes: an error shows it twice, and no event is nested so deep.
+const PATH_LENGTH_MAX: usize = 1024;
+
+/// So much of a wrong name is shown, in bytes.
+const NAME_SHOWN_MAX: usize = 64;
 
 /// More filters than this have no meaning; the number is bounded because each one costs at run time.
 const FILTERS_MAX: usize = 4;
@@ -20,11 +27,13 @@ pub(crate) enum Part {
     Expression(Expression),
 }
 
-/// Splits a string into its parts; `None` when it has no template in it.
-pub(crate) fn parts(text: &str) -> Result<Option<Vec<Part>>, String> {
-    if !text.contains(OPEN) {
-        return Ok(None);
-    }
+/// Whether there is something to read in a string.
+pub(crate) fn has_template(text: &str) -> bool {
+    text.contains(OPEN)
+}
+
+/// Splits a string into its parts.
+pub(crate) fn parts(text: &str) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(OPEN) {
@@ -45,7 +54,7 @@ pub(crate) fn parts(text: &str) -> Result<Option<Vec<Part>>, String> {
     if !rest.is_empty() {
         parts.push(Part::Text(rest.to_owned()));
     }
-    Ok(Some(parts))
+    Ok(parts)
 }
 
 /// Reads one expression; `at` is a byte offset and always at a character boundary.
@@ -99,7 +108,11 @@ impl<'a> Cursor<'a> {
             if filters.len() == FILTERS_MAX {
                 return Err(format!("there are more than {FILTERS_MAX} filters"));
             }
-            filters.push(self.filter()?);
+            let filter = self.filter()?;
+            if filter == Filter::Json && filters.contains(&Filter::Json) {
+                return Err("the filter `json` is there twice; once makes text of it".to_owned());
+            }
+            filters.push(filter);
         }
     }
 
@@ -121,6 +134,7 @@ impl<'a> Cursor<'a> {
             }
             "" => Err(self.unexpected("a filter after `|`: default(…) or json")),
             other => {
+                let other = head(other, NAME_SHOWN_MAX);
                 Err(format!("there is no filter `{other}`; the filters are default(…) and json"))
             }
         }
@@ -134,12 +148,16 @@ impl<'a> Cursor<'a> {
             return Err(self.unexpected(&format!("a path that starts with one of {roots}")));
         }
         let Some(root) = ROOTS.into_iter().find(|root| *root == name) else {
+            let name = head(name, NAME_SHOWN_MAX);
             return Err(format!("`{name}` is no place to start a path; start with one of {roots}"));
         };
         let (mut steps, mut ends) = (Vec::new(), vec![self.at - begin]);
         while let Some(step) = self.step()? {
             steps.push(step);
             ends.push(self.at - begin);
+            if self.at - begin > PATH_LENGTH_MAX {
+                return Err(format!("the path has more than {PATH_LENGTH_MAX} bytes"));
+            }
         }
         Ok(Path { root, steps, written: self.text[begin..self.at].to_owned(), ends })
     }
@@ -168,6 +186,7 @@ impl<'a> Cursor<'a> {
         } else {
             let name = self.name();
             number(name).ok_or_else(|| {
+                let name = head(name, NAME_SHOWN_MAX);
                 format!("[{name}] selects nothing: give a place from 0 on, or a key in quotes")
             })?
         };

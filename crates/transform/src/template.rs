@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Problem, RenderError, push_token};
+use crate::error::{Problem, RenderError, head, push_token};
 use crate::expression::Expression;
-use crate::parse::{Part, parts};
+use crate::parse::{Part, has_template, parts};
 use crate::render::Rendering;
 
 /// The text of all template strings of one configuration, in bytes: it is written by people.
@@ -16,6 +16,12 @@ pub const DEPTH_MAX: usize = 64;
 
 /// How much rendering may add, in bytes of JSON, nearly: one large value may be named many times.
 pub const RENDERED_MAX: usize = 4 * 1024 * 1024;
+
+/// The longest pointer to a template, in bytes: each template keeps its own, and each error shows one.
+const POINTER_MAX: usize = 1024;
+
+/// So many problems are told at once; whoever has more repeats himself.
+const PROBLEMS_MAX: usize = 20;
 
 /// A configuration whose strings may hold templates, compiled.
 #[derive(Debug, Clone)]
@@ -42,18 +48,15 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// Every problem of it, each with a JSON Pointer into the configuration.
+    /// The problems of it, twenty at most, each with a JSON Pointer into the configuration.
     pub fn compile(config: &Value) -> Result<Self, Vec<Problem>> {
-        let mut compiler = Compiler { text: 0, problems: Vec::new() };
-        let root = compiler.node(config, "", 0);
+        let mut compiler = Compiler { text: 0, pointer: String::new(), problems: Vec::new() };
+        let root = compiler.node(config, 0);
         if compiler.text > TEMPLATE_TEXT_MAX {
-            compiler.problem(
-                "",
-                format!(
-                    "the templates have {} bytes of text, but {TEMPLATE_TEXT_MAX} are the limit",
-                    compiler.text
-                ),
+            let message = format!(
+                "the templates have more than {TEMPLATE_TEXT_MAX} bytes of text, which is the limit"
             );
+            compiler.problems = vec![Problem { pointer: String::new(), message }];
         }
         if !compiler.problems.is_empty() {
             return Err(compiler.problems);
@@ -79,58 +82,83 @@ impl Template {
     }
 }
 
-/// Walks a configuration and collects what is wrong.
+/// Walks a configuration and collects what is wrong. The pointer is one text that grows and shrinks on the way: a copy
+/// for every value would let a long name above many values take all memory.
 struct Compiler {
     text: usize,
+    pointer: String,
     problems: Vec<Problem>,
 }
 
 impl Compiler {
-    fn problem(&mut self, pointer: &str, message: String) {
-        self.problems.push(Problem { pointer: pointer.to_owned(), message });
+    fn problem(&mut self, message: String) -> Node {
+        self.problems
+            .push(Problem { pointer: head(&self.pointer, POINTER_MAX).to_owned(), message });
+        Node::Constant(Value::Null)
     }
 
-    fn node(&mut self, config: &Value, pointer: &str, depth: usize) -> Node {
-        if depth > DEPTH_MAX {
-            self.problem(pointer, format!("the configuration is nested deeper than {DEPTH_MAX}"));
+    /// Whether nothing of what follows can make a difference.
+    fn is_decided(&self) -> bool {
+        self.problems.len() >= PROBLEMS_MAX || self.text > TEMPLATE_TEXT_MAX
+    }
+
+    fn node(&mut self, config: &Value, depth: usize) -> Node {
+        if self.is_decided() {
             return Node::Constant(Value::Null);
         }
+        if depth > DEPTH_MAX {
+            return self.problem(format!("the configuration is nested deeper than {DEPTH_MAX}"));
+        }
         match config {
-            Value::String(text) => self.string(text, pointer),
+            Value::String(text) => self.string(text),
             Value::Array(items) => {
                 let below = items.iter().enumerate();
-                let nodes = below.map(|(place, item)| {
-                    self.node(item, &push_token(pointer, &place.to_string()), depth + 1)
-                });
-                folded_array(nodes.collect())
+                folded_array(
+                    below
+                        .map(|(place, item)| self.below(&place.to_string(), item, depth))
+                        .collect(),
+                )
             }
             Value::Object(fields) => {
-                let nodes = fields.iter().map(|(name, field)| {
-                    (name.clone(), self.node(field, &push_token(pointer, name), depth + 1))
-                });
+                let nodes = fields
+                    .iter()
+                    .map(|(name, field)| (name.clone(), self.below(name, field, depth)));
                 folded_object(nodes.collect())
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => Node::Constant(config.clone()),
         }
     }
 
-    fn string(&mut self, text: &str, pointer: &str) -> Node {
+    fn below(&mut self, token: &str, config: &Value, depth: usize) -> Node {
+        let here = self.pointer.len();
+        push_token(&mut self.pointer, token);
+        let node = self.node(config, depth + 1);
+        self.pointer.truncate(here);
+        node
+    }
+
+    fn string(&mut self, text: &str) -> Node {
+        if !has_template(text) {
+            return Node::Constant(Value::String(text.to_owned()));
+        }
+        self.text += text.len();
+        if self.text > TEMPLATE_TEXT_MAX {
+            return Node::Constant(Value::Null);
+        }
+        if self.pointer.len() > POINTER_MAX {
+            return self.problem(format!(
+                "the names that lead to this template have more than {POINTER_MAX} bytes"
+            ));
+        }
         match parts(text) {
-            Ok(None) => Node::Constant(Value::String(text.to_owned())),
-            Ok(Some(mut parts)) => {
-                self.text += text.len();
-                match (parts.len(), parts.pop()) {
-                    (1, Some(Part::Expression(whole))) => Node::Whole(pointer.to_owned(), whole),
-                    (_, last) => {
-                        parts.extend(last);
-                        Node::Text(pointer.to_owned(), parts)
-                    }
+            Ok(mut parts) => match (parts.len(), parts.pop()) {
+                (1, Some(Part::Expression(whole))) => Node::Whole(self.pointer.clone(), whole),
+                (_, last) => {
+                    parts.extend(last);
+                    Node::Text(self.pointer.clone(), parts)
                 }
-            }
-            Err(message) => {
-                self.problem(pointer, message);
-                Node::Constant(Value::Null)
-            }
+            },
+            Err(message) => self.problem(message),
         }
     }
 }

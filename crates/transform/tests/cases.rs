@@ -57,7 +57,7 @@ fn a_template_of_the_largest_size_is_taken_and_one_more_byte_is_not() {
     };
     assert!(Template::compile(&template(TEMPLATE_TEXT_MAX)).is_ok());
     let problems = Template::compile(&template(TEMPLATE_TEXT_MAX + 1)).unwrap_err();
-    assert!(problems[0].message.contains("65537 bytes of text"), "{problems:?}");
+    assert!(problems[0].message.contains("more than 65536 bytes of text"), "{problems:?}");
 }
 
 #[test]
@@ -88,6 +88,37 @@ fn a_small_template_cannot_render_to_something_huge() {
     assert!(error.message.contains(&RENDERED_MAX.to_string()), "{error}");
     let whole = json!(vec!["{{ payload }}"; 50]);
     assert!(Template::compile(&whole).unwrap().render(&scope).is_err());
+}
+
+#[test]
+fn a_long_name_above_many_values_multiplies_nothing() {
+    let above = |item: &str, count: usize| json!({ "k".repeat(400_000): vec![item; count] });
+    let before = std::time::Instant::now();
+    assert!(Template::compile(&above("plain", 100_000)).unwrap().is_constant());
+    let problems = Template::compile(&above("{{ payload.id }}", 4_000)).unwrap_err();
+    assert!(problems[0].message.contains("names that lead to this template"), "{problems:?}");
+    let told: usize = problems.iter().map(|p| p.pointer.len() + p.message.len()).sum();
+    assert!(told < 50_000, "{told}");
+    assert!(before.elapsed() < std::time::Duration::from_secs(5), "{:?}", before.elapsed());
+}
+
+#[test]
+fn what_is_told_of_a_wrong_template_is_bounded() {
+    let many = Template::compile(&json!(vec!["{{ wrong }}"; 5_000])).unwrap_err();
+    assert_eq!(many.len(), 20);
+    let long = "x".repeat(60_000);
+    for wrong in [
+        format!("{{{{ {long} }}}}"),
+        format!("{{{{ payload | {long} }}}}"),
+        format!("{{{{ payload[{long}] }}}}"),
+        format!("{{{{ payload.{long} }}}}"),
+        format!("{{{{ payload{} }}}}", ".a".repeat(30_000)),
+    ] {
+        let problems = Template::compile(&json!(wrong)).unwrap_err();
+        assert!(problems[0].message.len() < 300, "{problems:?}");
+    }
+    let twice = Template::compile(&json!("{{ payload | json | json }}")).unwrap_err();
+    assert!(twice[0].message.contains("twice"), "{twice:?}");
 }
 
 /// Text made of the pieces that mean something to the parser.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     App,
     call::Call,
-    operations::{id, shown},
+    operations::{id, shown, storable},
     page::{self, Key, List},
     problem::Problem,
 };
@@ -50,6 +50,7 @@ pub(crate) async fn list(
     query: AutomationQuery,
 ) -> Result<List<Automation>, Problem> {
     let limit = page::limit(query.limit)?;
+    storable("name", query.name.as_deref())?;
     if let Some(name) = query.name {
         let items = app.automations.find(&call.org, &name).await?.into_iter().collect();
         return Ok(List { items, next_cursor: None });

@@ -1,6 +1,6 @@
 //! Events: trigger, read, list, and what was kept with them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use omni_events::{Direction, EventType, Payload, Priority, TypePattern};
 use omni_sources::manual::{self, Trigger};
 use omni_store::{
@@ -14,13 +14,17 @@ use crate::{
     App,
     call::Call,
     documents::{Kept, Triggered},
-    operations::{id, shown},
+    operations::{id, shown, storable},
     page::{self, Key, List},
     problem::Problem,
 };
 
 /// Most types or patterns in one filter.
 const TYPES_MAX: usize = 50;
+/// Payload bytes of one page: with its envelopes it must fit the 4 MiB that gRPC clients take unless told otherwise.
+const PAGE_BYTES_MAX: usize = 3 << 20;
+/// Events read at once for a page; each may have a payload of megabytes.
+const PART: usize = 32;
 
 /// What is triggered by hand.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -133,10 +137,30 @@ pub(crate) async fn list(
     let limit = page::limit(query.limit)?;
     let page = Page {
         after: Key::Event.decode_number(query.cursor.as_deref())?,
-        limit: limit + 1,
+        limit,
         ascending: query.order == Some(Order::Asc),
     };
-    let filter = Filter {
+    gather(app, call, &filter(query)?, page).await
+}
+
+fn filter(query: EventQuery) -> Result<Filter, Problem> {
+    for (name, text) in [
+        ("source", &query.source),
+        ("channelType", &query.channel_type),
+        ("instanceId", &query.instance_id),
+        ("correlationId", &query.correlation_id),
+        ("providerEventId", &query.provider_event_id),
+        ("status", &query.status),
+    ] {
+        storable(name, text.as_deref())?;
+    }
+    for (name, time) in [("from", query.from), ("to", query.to)] {
+        // What has no four-digit year is no time of an event, and not every database can compare with it.
+        if time.is_some_and(|time| !(0..=9999).contains(&time.year())) {
+            return Err(Problem::field(name, "give a year from 0 to 9999"));
+        }
+    }
+    Ok(Filter {
         types: patterns(&query.types)?,
         source: query.source,
         channel_type: query.channel_type,
@@ -147,9 +171,37 @@ pub(crate) async fn list(
         direction: query.direction,
         from: query.from,
         to: query.to,
-    };
-    let found = app.event_log.list(&call.org, &filter, &page).await?;
-    Ok(page::cut(found, limit, |stored| Key::Event.encode(stored.sequence)))
+    })
+}
+
+/// Reads a page in small parts, so that its size in memory is bounded and not only the number of its events; a page
+/// that is full of bytes ends early and says where to go on.
+async fn gather(
+    app: &App,
+    call: &Call,
+    filter: &Filter,
+    page: Page,
+) -> Result<List<StoredEvent>, Problem> {
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let (mut items, mut bytes, mut after) = (Vec::new(), 0, page.after);
+    loop {
+        // One more than the page holds tells whether there is a next one.
+        let part = PART.min(limit + 1 - items.len());
+        let page = Page { after, limit: part as i64, ..page };
+        let found = app.event_log.list(&call.org, filter, &page).await?;
+        let ended = found.len() < part;
+        for stored in found {
+            bytes += stored.event.payload.as_bytes().len();
+            if items.len() == limit || (bytes > PAGE_BYTES_MAX && !items.is_empty()) {
+                return Ok(List { items, next_cursor: after.map(|key| Key::Event.encode(key)) });
+            }
+            after = Some(stored.sequence);
+            items.push(stored);
+        }
+        if ended {
+            return Ok(List { items, next_cursor: None });
+        }
+    }
 }
 
 /// Reads the types or patterns of a filter.
@@ -180,6 +232,7 @@ pub(crate) async fn payload(
     key: &str,
     stage: &str,
 ) -> Result<Kept, Problem> {
+    storable("stage", Some(stage)).map_err(|_| Problem::not_found("stage", shown(stage)))?;
     let stored = get(app, call, key).await?;
     let mut conn = app.store.read().await?;
     let row = payloads::get(&mut conn, call.org.as_str(), stored.event.id, stage).await?;

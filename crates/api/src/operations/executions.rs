@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     App,
     call::Call,
-    operations::{self, id, shown},
+    operations::{self, id, shown, storable},
     page::{self, Key, List, PageQuery},
     problem::Problem,
 };
@@ -43,6 +43,8 @@ pub(crate) async fn list(
     let after = after.map(|key| Uuid::try_parse(&key)).transpose();
     let after =
         after.map_err(|_| Problem::field("cursor", "it is no `nextCursor` of this list"))?;
+    storable("eventType", query.event_type.as_deref())?;
+    storable("status", query.status.as_deref())?;
     let filter = Filter {
         automation_id: query.automation_id,
         event_id: query.event_id,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     App,
     call::Call,
-    operations::shown,
+    operations::{shown, storable},
     page::{self, Key, List, PageQuery},
     problem::Problem,
 };
@@ -24,6 +24,11 @@ fn missing(name: &str) -> Problem {
     Problem::not_found("source", shown(name))
 }
 
+/// A name that no source can have names none.
+fn known(name: &str) -> Result<&str, Problem> {
+    storable("name", Some(name)).map(|()| name).map_err(|_| missing(name))
+}
+
 /// Saves a new source.
 pub(crate) async fn create(
     app: &App,
@@ -35,7 +40,7 @@ pub(crate) async fn create(
 
 /// Reads one source.
 pub(crate) async fn get(app: &App, call: &Call, name: &str) -> Result<Source, Problem> {
-    app.sources.get(&call.org, name).await?.ok_or_else(|| missing(name))
+    app.sources.get(&call.org, known(name)?).await?.ok_or_else(|| missing(name))
 }
 
 /// Lists sources by name.
@@ -58,13 +63,13 @@ pub(crate) async fn update(
     definition: Definition,
     if_version: Option<i32>,
 ) -> Result<Source, Problem> {
-    let updated = app.sources.update(&call.org, name, definition, if_version).await?;
+    let updated = app.sources.update(&call.org, known(name)?, definition, if_version).await?;
     updated.ok_or_else(|| missing(name))
 }
 
 /// Deletes a source.
 pub(crate) async fn delete(app: &App, call: &Call, name: &str) -> Result<(), Problem> {
-    if app.sources.delete(&call.org, name).await? { Ok(()) } else { Err(missing(name)) }
+    if app.sources.delete(&call.org, known(name)?).await? { Ok(()) } else { Err(missing(name)) }
 }
 
 /// Lists the newest requests that a source refused.

@@ -18,8 +18,8 @@ use crate::{App, call::Call, health::State, operations::events::patterns, proble
 
 /// How often a quiet log is looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// Events read at once.
-const BATCH: i64 = 200;
+/// Events read at once; each may have a payload of megabytes, and every follower reads for itself.
+const BATCH: i64 = 50;
 
 /// Which events are followed.
 #[derive(Debug, Default)]

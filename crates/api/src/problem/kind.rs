@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Unavailable,
     /// Something broke on our side.
     Internal,
+    /// A web page of another site sent it, or the name it calls us by is not ours.
+    Foreign,
 }
 
 /// How a kind of problem is told on each face.
@@ -55,7 +57,7 @@ const fn row(code: &'static str, status: StatusCode, grpc: Code, title: &'static
 
 impl Kind {
     /// Every kind, for the documentation and the tests.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::BadJson,
         Self::Invalid,
         Self::NotFound,
@@ -72,6 +74,7 @@ impl Kind {
         Self::Overloaded,
         Self::Unavailable,
         Self::Internal,
+        Self::Foreign,
     ];
 
     #[rustfmt::skip] // A table is read by column.
@@ -94,6 +97,7 @@ impl Kind {
             Self::Overloaded  => row("OM0014", S::SERVICE_UNAVAILABLE, Code::Unavailable, "Too much is waiting"),
             Self::Unavailable => row("OM0015", S::SERVICE_UNAVAILABLE, Code::Unavailable, "Not available now"),
             Self::Internal    => row("OM0016", S::INTERNAL_SERVER_ERROR, Code::Internal, "Something broke on our side"),
+            Self::Foreign     => row("OM0017", S::MISDIRECTED_REQUEST, Code::PermissionDenied, "Not for this address"),
         }
     }
 

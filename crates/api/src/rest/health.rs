@@ -17,8 +17,8 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 #[rustfmt::skip] // A table is read by row.
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::new((Method::GET, "/healthz"), "getHealth", "Says that the process lives", alive).answer::<Status>(),
-        Route::new((Method::GET, "/readyz"), "getReadiness", "Says whether traffic should come here", ready).answer::<Status>(),
+        Route::new((Method::GET, "/healthz"), "getHealth", "Says that the process lives", alive).by_any_name().answer::<Status>(),
+        Route::new((Method::GET, "/readyz"), "getReadiness", "Says whether traffic should come here", ready).by_any_name().answer::<Status>(),
         Route::new((Method::GET, "/metrics"), "getMetrics", "Tells the numbers of the process as OpenMetrics text", metrics)
             .media("application/openmetrics-text"),
     ]

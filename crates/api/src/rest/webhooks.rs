@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::{
     App, body,
     call::Call,
-    correlation::CORRELATION_ID,
+    correlation::{CORRELATION_ID, Given},
     problem::{Kind, Problem},
     query::Path,
     rest::{Answer, AppState},
@@ -33,15 +33,19 @@ pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::new((Method::POST, HERE), "receiveWebhook", "Takes a webhook", receive)
             .body::<Value>()
+            .by_any_name()
             .answer::<Value>(),
         Route::new((Method::PUT, HERE), "receiveWebhookPut", "Takes a webhook", receive)
             .body::<Value>()
+            .by_any_name()
             .answer::<Value>(),
         Route::new((Method::POST, THERE), "receiveOrgWebhook", "Takes a webhook", receive_for)
             .body::<Value>()
+            .by_any_name()
             .answer::<Value>(),
         Route::new((Method::PUT, THERE), "receiveOrgWebhookPut", "Takes a webhook", receive_for)
             .body::<Value>()
+            .by_any_name()
             .answer::<Value>(),
     ]
 }
@@ -72,6 +76,7 @@ async fn take(app: &Arc<App>, org: &Org, name: &str, request: Request) -> Answer
         Err(reply) => return Ok(respond(reply)),
     };
     let remote = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let has_family = request.extensions().get::<Given>().is_some();
     let (parts, body) = request.into_parts();
     let max = admitted.body_max;
     let body = match body::read(body, &parts.headers, max, &*app.clock).await {
@@ -82,20 +87,22 @@ async fn take(app: &Arc<App>, org: &Org, name: &str, request: Request) -> Answer
         Err(problem) => return Err(problem),
     };
     let incoming = Incoming { method: parts.method, headers: parts.headers, body, remote };
-    Ok(respond(app.receiver.receive(admitted, incoming).await))
+    let reply = app.receiver.receive(admitted, incoming).await;
+    // Without a correlation id of the sender an event begins a family of its own, under its own id.
+    let event_id = reply.body.get("eventId").and_then(Value::as_str).filter(|_| !has_family);
+    let family = event_id.and_then(|id| HeaderValue::from_str(id).ok());
+    let mut response = respond(reply);
+    if let Some(family) = family {
+        response.headers_mut().insert(CORRELATION_ID, family);
+    }
+    Ok(response)
 }
 
 fn respond(reply: Reply) -> Response {
-    // Without a correlation id of the sender an event begins a family of its own, under its own id.
-    let event_id = reply.body.get("eventId").and_then(Value::as_str);
-    let family = event_id.and_then(|id| HeaderValue::from_str(id).ok());
     let mut response = (reply.status, Json(reply.body)).into_response();
     let headers = response.headers_mut();
     for (name, value) in reply.headers {
         headers.insert(name, value);
-    }
-    if let Some(family) = family {
-        headers.insert(CORRELATION_ID, family);
     }
     response
 }

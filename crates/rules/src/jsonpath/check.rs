@@ -7,78 +7,87 @@ use jsonpath_rust::parser::model::{
 
 use super::Regexes;
 use super::evaluate::is_singular;
-use crate::test::compile_regex;
+use crate::regular::{Budget, Regular};
 
 /// Checks a parsed expression and gives the regular expressions in it.
-pub(super) fn check(query: &JpQuery) -> Result<Regexes, String> {
-    let mut regexes = Vec::new();
-    segments(&query.segments, &mut regexes)?;
-    Ok(regexes)
+pub(super) fn check(query: &JpQuery, budget: &mut Budget) -> Result<Regexes, String> {
+    let mut found = Found { regexes: Vec::new(), budget };
+    segments(&query.segments, &mut found)?;
+    Ok(found.regexes)
 }
 
-fn segments(segments: &[Segment], regexes: &mut Regexes) -> Result<(), String> {
+/// The regular expressions so far, and what more of them may take.
+struct Found<'a> {
+    regexes: Regexes,
+    budget: &'a mut Budget,
+}
+
+fn segments(segments: &[Segment], found: &mut Found<'_>) -> Result<(), String> {
     segments.iter().try_for_each(|segment| match segment {
-        Segment::Descendant(inner) => self::segments(std::slice::from_ref(inner), regexes),
-        Segment::Selector(one) => selector(one, regexes),
-        Segment::Selectors(many) => many.iter().try_for_each(|one| selector(one, regexes)),
+        Segment::Descendant(inner) => self::segments(std::slice::from_ref(inner), found),
+        Segment::Selector(one) => selector(one, found),
+        Segment::Selectors(many) => many.iter().try_for_each(|one| selector(one, found)),
     })
 }
 
-fn selector(selector: &Selector, regexes: &mut Regexes) -> Result<(), String> {
+fn selector(selector: &Selector, found: &mut Found<'_>) -> Result<(), String> {
     match selector {
-        Selector::Filter(inner) => filter(inner, regexes),
+        Selector::Filter(inner) => filter(inner, found),
         Selector::Name(_) | Selector::Wildcard | Selector::Index(_) | Selector::Slice(..) => Ok(()),
     }
 }
 
-fn filter(filter: &Filter, regexes: &mut Regexes) -> Result<(), String> {
+fn filter(filter: &Filter, found: &mut Found<'_>) -> Result<(), String> {
     match filter {
         Filter::Or(parts) | Filter::And(parts) => {
-            parts.iter().try_for_each(|part| self::filter(part, regexes))
+            parts.iter().try_for_each(|part| self::filter(part, found))
         }
-        Filter::Atom(FilterAtom::Filter { expr, .. }) => self::filter(expr, regexes),
+        Filter::Atom(FilterAtom::Filter { expr, .. }) => self::filter(expr, found),
         Filter::Atom(FilterAtom::Test { expr, .. }) => match expr.as_ref() {
             Test::Function(call) => match call.as_ref() {
                 TestFunction::Length(_) | TestFunction::Count(_) | TestFunction::Value(_) => {
                     Err(format!("`{call}` gives a value, which must be compared with something"))
                 }
-                call => function(call, regexes),
+                call => function(call, found),
             },
-            query => nodes(query, regexes),
+            query => nodes(query, found),
         },
         Filter::Atom(FilterAtom::Comparison(comparison)) => {
             let (left, right) = comparison.vals();
-            comparable(left, regexes)?;
-            comparable(right, regexes)
+            comparable(left, found)?;
+            comparable(right, found)
         }
     }
 }
 
-fn comparable(side: &Comparable, regexes: &mut Regexes) -> Result<(), String> {
+fn comparable(side: &Comparable, found: &mut Found<'_>) -> Result<(), String> {
     match side {
-        Comparable::Function(call) => function(call, regexes),
+        Comparable::Function(call) => function(call, found),
         Comparable::Literal(_) | Comparable::SingularQuery(_) => Ok(()),
     }
 }
 
-fn function(call: &TestFunction, regexes: &mut Regexes) -> Result<(), String> {
+fn function(call: &TestFunction, found: &mut Found<'_>) -> Result<(), String> {
     match call {
-        TestFunction::Length(argument) => value(call, argument, regexes),
+        TestFunction::Length(argument) => value(call, argument, found),
         TestFunction::Count(argument) | TestFunction::Value(argument) => match argument {
             FnArg::Test(query) if !matches!(query.as_ref(), Test::Function(_)) => {
-                nodes(query, regexes)
+                nodes(query, found)
             }
             _ => Err(format!("`{call}` takes a path, such as @.items[*]")),
         },
         TestFunction::Match(text, pattern) | TestFunction::Search(text, pattern) => {
-            value(call, text, regexes)?;
+            value(call, text, found)?;
             let FnArg::Literal(Literal::String(pattern)) = pattern else {
                 return Err(format!(
                     "`{call}` takes its regular expression from the event or has none; write it in quotes"
                 ));
             };
             let whole = matches!(call, TestFunction::Match(..));
-            regexes.push((pattern.clone(), whole, compile_regex(&translated(pattern, whole))?));
+            if !found.regexes.iter().any(|(of, is_whole, _)| of == pattern && *is_whole == whole) {
+                let regular = Regular::compile(&translated(pattern, whole), found.budget)?;
+                found.regexes.push((pattern.clone(), whole, regular));
+            }
             Ok(())
         }
         TestFunction::Custom(name, _) => Err(format!(
@@ -88,7 +97,7 @@ fn function(call: &TestFunction, regexes: &mut Regexes) -> Result<(), String> {
 }
 
 /// An argument that must be one value.
-fn value(call: &TestFunction, argument: &FnArg, regexes: &mut Regexes) -> Result<(), String> {
+fn value(call: &TestFunction, argument: &FnArg, found: &mut Found<'_>) -> Result<(), String> {
     let wrong = || {
         Err(format!("`{call}` takes one value: a literal, or a path to one place such as @.name"))
     };
@@ -96,7 +105,7 @@ fn value(call: &TestFunction, argument: &FnArg, regexes: &mut Regexes) -> Result
         return if argument.is_lit() { Ok(()) } else { wrong() };
     };
     match test.as_ref() {
-        Test::Function(inner) if inner.is_comparable() => function(inner, regexes),
+        Test::Function(inner) if inner.is_comparable() => function(inner, found),
         Test::RelQuery(segments) | Test::AbsQuery(JpQuery { segments })
             if is_singular(segments) =>
         {
@@ -106,12 +115,12 @@ fn value(call: &TestFunction, argument: &FnArg, regexes: &mut Regexes) -> Result
     }
 }
 
-fn nodes(query: &Test, regexes: &mut Regexes) -> Result<(), String> {
+fn nodes(query: &Test, found: &mut Found<'_>) -> Result<(), String> {
     match query {
         Test::RelQuery(inner) | Test::AbsQuery(JpQuery { segments: inner }) => {
-            segments(inner, regexes)
+            segments(inner, found)
         }
-        Test::Function(call) => function(call, regexes),
+        Test::Function(call) => function(call, found),
     }
 }
 

@@ -2,6 +2,7 @@
 //! so that it ends, and that it recurses only as deep as the expression nests, never as the document does.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use jsonpath_rust::parser::model::{
     Comparable, Comparison, Filter, FilterAtom, FnArg, JpQuery, Literal, Segment, Selector,
@@ -9,16 +10,18 @@ use jsonpath_rust::parser::model::{
 };
 use serde_json::Value;
 
-use super::{Exhausted, FUEL, Regexes};
+use super::Regexes;
 use crate::exact;
+use crate::fuel::{Exhausted, Fuel};
 
 /// Gives the values that the query selects, in the order of the standard.
 pub(super) fn select<'a>(
     query: &'a JpQuery,
     regexes: &'a Regexes,
     document: &'a Value,
+    fuel: &mut Fuel,
 ) -> Result<Vec<&'a Value>, Exhausted> {
-    Evaluation { root: document, regexes, fuel: FUEL }.segments(&query.segments, document)
+    Evaluation { root: document, regexes, fuel }.segments(&query.segments, document)
 }
 
 /// Whether a path leads to one place at most.
@@ -29,18 +32,13 @@ pub(super) fn is_singular(segments: &[Segment]) -> bool {
     segments.iter().all(single)
 }
 
-struct Evaluation<'a> {
+struct Evaluation<'a, 'f> {
     root: &'a Value,
     regexes: &'a Regexes,
-    fuel: usize,
+    fuel: &'f mut Fuel,
 }
 
-impl<'a> Evaluation<'a> {
-    fn spend(&mut self, steps: usize) -> Result<(), Exhausted> {
-        self.fuel = self.fuel.checked_sub(steps).ok_or(Exhausted)?;
-        Ok(())
-    }
-
+impl<'a> Evaluation<'a, '_> {
     fn segments(
         &mut self,
         segments: &'a [Segment],
@@ -88,18 +86,18 @@ impl<'a> Evaluation<'a> {
         node: &'a Value,
         out: &mut Vec<&'a Value>,
     ) -> Result<(), Exhausted> {
-        self.spend(1)?;
+        self.fuel.spend(1)?;
         match selector {
             Selector::Name(name) => {
                 out.extend(node.as_object().and_then(|fields| fields.get(name)));
             }
             Selector::Index(index) => out.extend(at(node, *index)),
             Selector::Wildcard => {
-                self.spend(size(node))?;
+                self.fuel.spend(size(node))?;
                 out.extend(children(node));
             }
             Selector::Slice(start, end, step) => {
-                self.spend(size(node))?;
+                self.fuel.spend(size(node))?;
                 slice(node, (*start, *end, step.unwrap_or(1)), out);
             }
             Selector::Filter(filter) => {
@@ -114,7 +112,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn filter(&mut self, filter: &'a Filter, current: &'a Value) -> Result<bool, Exhausted> {
-        self.spend(1)?;
+        self.fuel.spend(1)?;
         match filter {
             Filter::Or(parts) => {
                 for part in parts {
@@ -154,10 +152,9 @@ impl<'a> Evaluation<'a> {
         let FnArg::Literal(Literal::String(pattern)) = pattern else { return Ok(false) };
         let Some(text) = self.argument(text, current)? else { return Ok(false) };
         let Some(text) = text.as_str() else { return Ok(false) };
-        self.spend(text.len() / 16)?;
-        let regex =
+        let regular =
             self.regexes.iter().find(|(of, is_whole, _)| of == pattern && *is_whole == whole);
-        Ok(regex.is_some_and(|(_, _, regex)| regex.is_match(text)))
+        regular.map_or(Ok(false), |(_, _, regular)| regular.is_match(text, self.fuel))
     }
 
     fn nodes(&mut self, query: &'a Test, current: &'a Value) -> Result<Vec<&'a Value>, Exhausted> {
@@ -175,19 +172,19 @@ impl<'a> Evaluation<'a> {
     ) -> Result<bool, Exhausted> {
         let (left, right) = comparison.vals();
         let (left, right) = (self.comparable(left, current)?, self.comparable(right, current)?);
-        let equal = || match (&left, &right) {
-            (Some(left), Some(right)) => exact::equal(left, right),
-            // Two things that are not there are equal (RFC 9535 §2.3.5.2.2).
-            (left, right) => left.is_none() && right.is_none(),
-        };
-        let order = || exact::order(left.as_deref()?, right.as_deref()?);
+        let fuel = &mut *self.fuel;
+        let (left, right) = (left.as_deref(), right.as_deref());
         Ok(match comparison {
-            Comparison::Eq(..) => equal(),
-            Comparison::Ne(..) => !equal(),
-            Comparison::Gt(..) => order().is_some_and(std::cmp::Ordering::is_gt),
-            Comparison::Gte(..) => order().is_some_and(std::cmp::Ordering::is_gt) || equal(),
-            Comparison::Lt(..) => order().is_some_and(std::cmp::Ordering::is_lt),
-            Comparison::Lte(..) => order().is_some_and(std::cmp::Ordering::is_lt) || equal(),
+            Comparison::Eq(..) => equal(left, right, fuel)?,
+            Comparison::Ne(..) => !equal(left, right, fuel)?,
+            Comparison::Gt(..) => ordered(left, right, fuel)? == Some(Ordering::Greater),
+            Comparison::Gte(..) => {
+                ordered(left, right, fuel)? == Some(Ordering::Greater) || equal(left, right, fuel)?
+            }
+            Comparison::Lt(..) => ordered(left, right, fuel)? == Some(Ordering::Less),
+            Comparison::Lte(..) => {
+                ordered(left, right, fuel)? == Some(Ordering::Less) || equal(left, right, fuel)?
+            }
         })
     }
 
@@ -197,9 +194,15 @@ impl<'a> Evaluation<'a> {
         current: &'a Value,
     ) -> Result<Option<Cow<'a, Value>>, Exhausted> {
         match side {
-            Comparable::Literal(literal) => Ok(Some(Cow::Owned(constant(literal)))),
-            Comparable::SingularQuery(SingularQuery::Current(steps)) => Ok(single(steps, current)),
-            Comparable::SingularQuery(SingularQuery::Root(steps)) => Ok(single(steps, self.root)),
+            Comparable::Literal(literal) => self.constant(literal),
+            Comparable::SingularQuery(SingularQuery::Current(steps)) => {
+                self.fuel.spend(steps.len())?;
+                Ok(single(steps, current))
+            }
+            Comparable::SingularQuery(SingularQuery::Root(steps)) => {
+                self.fuel.spend(steps.len())?;
+                Ok(single(steps, self.root))
+            }
             Comparable::Function(call) => self.function(call, current),
         }
     }
@@ -212,7 +215,11 @@ impl<'a> Evaluation<'a> {
     ) -> Result<Option<Cow<'a, Value>>, Exhausted> {
         match call {
             TestFunction::Length(argument) => {
-                let length = self.argument(argument, current)?.and_then(|value| length(&value));
+                let value = self.argument(argument, current)?;
+                if let Some(text) = value.as_ref().and_then(|value| value.as_str()) {
+                    self.fuel.read(text.len())?;
+                }
+                let length = value.and_then(|value| length(&value));
                 Ok(length.map(|length| Cow::Owned(Value::from(length))))
             }
             TestFunction::Count(FnArg::Test(query)) => {
@@ -229,6 +236,14 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    /// A literal as a value: a copy, so a long text is paid for.
+    fn constant(&mut self, literal: &Literal) -> Result<Option<Cow<'a, Value>>, Exhausted> {
+        if let Literal::String(text) = literal {
+            self.fuel.read(text.len())?;
+        }
+        Ok(Some(Cow::Owned(constant(literal))))
+    }
+
     /// An argument that is one value, or nothing.
     fn argument(
         &mut self,
@@ -236,7 +251,7 @@ impl<'a> Evaluation<'a> {
         current: &'a Value,
     ) -> Result<Option<Cow<'a, Value>>, Exhausted> {
         match argument {
-            FnArg::Literal(literal) => Ok(Some(Cow::Owned(constant(literal)))),
+            FnArg::Literal(literal) => self.constant(literal),
             FnArg::Test(test) => match test.as_ref() {
                 Test::Function(call) => self.function(call, current),
                 query => Ok(self.nodes(query, current)?.first().map(|node| Cow::Borrowed(*node))),
@@ -244,6 +259,23 @@ impl<'a> Evaluation<'a> {
             FnArg::Filter(_) => Ok(None),
         }
     }
+}
+
+/// Two things that are not there are equal (RFC 9535 §2.3.5.2.2).
+fn equal(left: Option<&Value>, right: Option<&Value>, fuel: &mut Fuel) -> Result<bool, Exhausted> {
+    match (left, right) {
+        (Some(left), Some(right)) => exact::equal(left, right, fuel),
+        (left, right) => Ok(left.is_none() && right.is_none()),
+    }
+}
+
+fn ordered(
+    left: Option<&Value>,
+    right: Option<&Value>,
+    fuel: &mut Fuel,
+) -> Result<Option<Ordering>, Exhausted> {
+    let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+    exact::order(left, right, fuel)
 }
 
 fn children(node: &Value) -> impl Iterator<Item = &Value> {

@@ -11,21 +11,23 @@ const TOTAL_LEN_MAX: usize = 16 * 1024;
 /// Longest correlation id that is taken over.
 const CORRELATION_LEN_MAX: usize = 128;
 
-/// What a secret is called. A header with one of these in its name is kept without its value.
-const SECRET_WORDS: [&str; 12] = [
-    "authorization",
+/// What a secret is called. A header with one of these in its name is kept without its value; rather one too many.
+const SECRET_WORDS: [&str; 10] = [
+    "auth",
     "cookie",
     "token",
     "secret",
-    "password",
-    "api-key",
+    "passw",
     "apikey",
-    "access-key",
-    "auth-key",
     "session",
     "credential",
     "jwt",
+    "bearer",
 ];
+/// How the names of keys end: `x-api-key`, `x-functions-key`.
+const KEY: &str = "-key";
+/// The one header that ends so and holds no secret.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const REDACTED: &str = "[redacted]";
 
 /// The headers in the order of arrival, without the values of secrets; signatures stay, they prove and open nothing.
@@ -49,6 +51,7 @@ pub(crate) fn kept(headers: &HeaderMap, secret: Option<&HeaderName>) -> Vec<(Str
 
 fn is_secret(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
+        || (name.ends_with(KEY) && !name.ends_with(IDEMPOTENCY_KEY))
 }
 
 fn text(value: &[u8]) -> String {
@@ -106,12 +109,19 @@ mod tests {
             ("cookie", "canary"),
             ("x-gitlab-token", "canary"),
             ("x-api-key", "canary"),
+            ("x-auth", "canary"),
+            ("proxy-authorization", "canary"),
+            ("x-functions-key", "canary"),
+            ("ocp-apim-subscription-key", "canary"),
+            ("x-password", "canary"),
             ("x-own", "canary"),
+            ("idempotency-key", "k-1"),
             ("x-hub-signature-256", "sha256=00"),
             ("x-github-event", "push"),
         ]);
         let kept = kept(&headers, Some(&HeaderName::from_static("x-own")));
-        assert_eq!(kept.len(), 7);
+        assert_eq!(kept.len(), 13);
+        assert!(kept.contains(&("idempotency-key".into(), "k-1".into())));
         assert!(kept.iter().all(|(_, value)| !value.contains("canary")), "{kept:?}");
         assert!(kept.contains(&("x-hub-signature-256".into(), "sha256=00".into())));
         assert!(kept.contains(&("x-github-event".into(), "push".into())));

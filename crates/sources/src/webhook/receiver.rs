@@ -105,9 +105,13 @@ impl Receiver {
 /// Checks the headers that every request must carry; their values may be secrets and are compared as such.
 fn expected(source: &Compiled, headers: &HeaderMap) -> Result<(), String> {
     for (name, wanted) in &source.expected {
-        let Some(value) = headers.get(name) else {
+        let mut values = headers.get_all(name).iter();
+        let Some(value) = values.next() else {
             return Err(format!("the expected header {name} is missing"));
         };
+        if values.next().is_some() {
+            return Err(format!("the expected header {name} is there more than once"));
+        }
         if !equal(wanted.as_bytes(), value.as_bytes()) {
             return Err(format!("the expected header {name} has another value"));
         }

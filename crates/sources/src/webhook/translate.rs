@@ -38,14 +38,18 @@ fn from_header(headers: &HeaderMap, header: &HeaderName) -> Option<String> {
 
 fn from_body(payload: &Payload, path: &[String]) -> Option<String> {
     let document = payload.to_value();
-    let step = |value: &Value, key: &String| match value {
-        Value::Array(items) => items.get(key.parse::<usize>().ok()?).cloned(),
-        other => other.get(key.as_str()).cloned(),
-    };
-    match path.iter().try_fold(document, |value, key| step(&value, key))? {
-        Value::String(text) => Some(text),
+    // Borrowed all the way: a copy at every step would cost a deep body many times its size.
+    match path.iter().try_fold(&document, |value, key| step(value, key))? {
+        Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+fn step<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
+    match value {
+        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        other => other.get(key),
     }
 }
 

@@ -72,6 +72,12 @@ async fn every_proof_that_fails_gets_the_same_answer() {
         assert_eq!(world.send("strict", headers, "[]").await, missing, "{headers:?}");
     }
     assert_eq!(world.send("strict", &[("x-env", "prod")], "[]").await.status, StatusCode::OK);
+
+    // Of two headers nobody knows which one a proxy in front has looked at.
+    let admitted = world.receiver.admit(&Org::default(), "strict").unwrap();
+    let mut twice = incoming(&[("x-env", "prod")], "[]");
+    twice.headers.append("x-env", "test".parse().unwrap());
+    assert_eq!(world.receiver.receive(admitted, twice).await, missing);
 }
 
 #[tokio::test]

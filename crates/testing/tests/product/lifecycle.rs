@@ -57,7 +57,7 @@ async fn a_drain_under_load_loses_nothing() {
             let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
             match http.try_send(http::Method::POST, "/api/events/trigger", &headers, body).await {
                 Ok(reply) if reply.status == 201 => {
-                    acknowledged.push(reply.json()["eventId"].as_str().unwrap().to_owned())
+                    acknowledged.push(reply.json()["eventId"].as_str().unwrap().to_owned());
                 }
                 _ => return acknowledged,
             }

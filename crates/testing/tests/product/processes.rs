@@ -170,6 +170,41 @@ async fn the_command_line_defines_triggers_and_reads() {
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("omni up"));
 }
 
+/// The examples do what their comments say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Process::start(dir.path()).await;
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let applied =
+        omni().args(["--server", &server.url, "apply", "-f", examples]).output().await.unwrap();
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    let http = Http::new(&server.url);
+
+    let greet = json!({ "eventType": "custom.hello", "payload": { "name": "Mona" } });
+    http.post("/api/events/trigger", &greet).await.expect(201);
+    let order = r#"{"order":7}"#;
+    let signature = omni_testing::github::signature("change me", order.as_bytes());
+    let headers = [
+        ("x-shop-signature".to_owned(), signature),
+        ("x-shop-topic".to_owned(), "order-paid".to_owned()),
+    ];
+    http.send(http::Method::POST, "/webhooks/shop", &headers, order).await.expect(200);
+
+    let logged = omni_testing::eventually("three automations ran", async || {
+        let list = http.get("/api/executions?status=success").await.expect(200).text();
+        (list.matches("\"automationId\"").count() == 3).then_some(list)
+    })
+    .await;
+    for line in [
+        "hello Mona",
+        "Mona was greeted because of event",
+        "order 7 came in as custom.webhook.shop.order-paid",
+    ] {
+        assert!(logged.contains(line), "`{line}` is not in {logged}");
+    }
+}
+
 /// Killed under load again and again: what was acknowledged is there, handled, and took effect once. The full count is
 /// `cargo xtask campaign kill`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

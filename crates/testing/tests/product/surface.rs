@@ -46,12 +46,12 @@ async fn events_are_found_by_what_is_known_of_them() {
         "providerEventId=d-77",
         "direction=inbound",
     ] {
-        assert_eq!(find(query).await, [push.clone()], "{query}");
+        assert_eq!(find(query).await, std::slice::from_ref(&push), "{query}");
     }
     for query in
         ["type=custom.chat", "channelType=whatsapp", "instanceId=wa-001", "correlationId=case-7"]
     {
-        assert_eq!(find(query).await, [chat.clone()], "{query}");
+        assert_eq!(find(query).await, std::slice::from_ref(&chat), "{query}");
     }
     assert_eq!(find("order=asc").await, [push, chat]);
     assert_eq!(find("from=2100-01-01T00:00:00Z").await, Vec::<Value>::new());

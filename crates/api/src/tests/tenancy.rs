@@ -1,0 +1,230 @@
+//! Another tenant's things do not exist: every operation that names one, walked from the route table and from the RPCs.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use http::{Method, Request};
+use omni_proto::{
+    DeleteAutomationRequest, DeleteSourceRequest, DisableAutomationRequest,
+    EnableAutomationRequest, GetAutomationRequest, GetEventRequest, GetExecutionRequest,
+    GetSourceRequest, ListEventPayloadsRequest, ListEventsRequest, ListExecutionsRequest,
+    ListQuarantineRequest, UpdateAutomationRequest, UpdateSourceRequest,
+    automation_service_client::AutomationServiceClient, event_service_client::EventServiceClient,
+    source_service_client::SourceServiceClient,
+};
+use omni_store::executions::{Done, ExecutionRow, NewOutcome, commit_batch};
+use tonic::Code;
+use uuid::Uuid;
+
+use super::{Answer, Product};
+use crate::routes;
+
+const SOURCE: &str = r#"{"name":"shop","secret":"s","verifier":{"apiKey":{"header":"x-key"}}}"#;
+const AUTOMATION: &str = r#"{"name":"mine","triggerEventType":"custom.>","actions":[{"type":"log","config":{"message":"x"}}]}"#;
+
+/// What the organisation `acme` owns.
+struct Owned {
+    event: String,
+    automation: String,
+    execution: Uuid,
+}
+
+async fn send(product: &Product, org: &str, method: &Method, path: &str, body: &str) -> Answer {
+    let request = Request::builder().method(method).uri(path).header("x-omni-org", org);
+    let request = request.header("content-type", "application/json").header("x-key", "s");
+    product.send(request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
+/// A source with a refused and a taken request, an automation, and an execution.
+async fn own(product: &Product) -> Owned {
+    let post = async |path, body| send(product, "acme", &Method::POST, path, body).await;
+    assert_eq!(post("/api/sources", SOURCE).await.status, 201);
+    assert_eq!(post("/webhooks/shop", "not json").await.status, 400);
+    let taken = post("/webhooks/shop", r#"{"card":"canary"}"#).await;
+    assert_eq!(taken.status, 200, "{}", taken.text);
+    let automation = post("/api/automations", AUTOMATION).await;
+    let (event, automation) = (taken.json()["eventId"].clone(), automation.json()["id"].clone());
+    let (event, automation) =
+        (event.as_str().unwrap().to_owned(), automation.as_str().unwrap().to_owned());
+    let execution = Uuid::from_u128(77);
+    let now = chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    let row = ExecutionRow {
+        id: execution,
+        org: "acme".into(),
+        automation_id: automation.parse().unwrap(),
+        automation_version: 1,
+        event_id: event.parse().unwrap(),
+        event_type: "custom.webhook.shop".into(),
+        status: "success".into(),
+        conditions_matched: true,
+        actions: "[]".into(),
+        error: None,
+        execution_time_ms: 1,
+        created_at: now,
+    };
+    let outcome = NewOutcome {
+        event_id: row.event_id,
+        org: "acme".into(),
+        status: "completed".into(),
+        retry_count: 0,
+        processed_at: now,
+        executions: 1,
+        error: None,
+    };
+    let mut conn = product.store.write().await.unwrap();
+    commit_batch(&mut conn, &[Done { outcome, executions: vec![row] }]).await.unwrap();
+    Owned { event, automation, execution }
+}
+
+/// The path of a row with the things of `acme` in it.
+fn filled(path: &str, owned: &Owned) -> String {
+    let id = match path.split('/').nth(2).unwrap_or_default() {
+        "events" => owned.event.clone(),
+        "automations" => owned.automation.clone(),
+        "executions" => owned.execution.to_string(),
+        _ => String::new(),
+    };
+    path.replace("{id}", &id)
+        .replace("{name}", "shop")
+        .replace("{source}", "shop")
+        .replace("{stage}", "webhook_raw")
+}
+
+#[tokio::test]
+async fn no_operation_of_the_route_table_reaches_another_tenant() {
+    let product = Product::open().await;
+    let owned = own(&product).await;
+    // The registry's types are shared, and one address names its organisation itself.
+    let named =
+        |path: &str| path.contains('{') && !path.contains("{eventType}") && !path.contains("{org}");
+    let mut rows: Vec<_> = routes::all().into_iter().filter(|row| named(row.path)).collect();
+    // What deletes comes last, so that the owner finds everything until then.
+    rows.sort_by_key(|row| row.method == Method::DELETE);
+    assert!(rows.len() > 15, "{}", rows.len());
+    for row in &rows {
+        let path = filled(row.path, &owned);
+        assert!(!path.contains('{'), "{path} is not known to this test");
+        let body = if row.path.starts_with("/api/sources") { SOURCE } else { AUTOMATION };
+        for org in ["other", "default"] {
+            let answer = send(&product, org, &row.method, &path, body).await;
+            assert_eq!(answer.status, 404, "{org}: {} {path}: {}", row.method, answer.text);
+            assert!(!answer.text.contains("canary"), "{}", answer.text);
+        }
+    }
+    for row in rows {
+        let path = filled(row.path, &owned);
+        let body = if row.path.starts_with("/api/sources") { SOURCE } else { AUTOMATION };
+        let answer = send(&product, "acme", &row.method, &path, body).await;
+        assert!(answer.status.is_success(), "{} {path}: {}", row.method, answer.text);
+    }
+}
+
+#[tokio::test]
+async fn no_list_shows_another_tenant() {
+    let product = Product::open().await;
+    let owned = own(&product).await;
+    let filters = BTreeMap::from([
+        ("/api/executions", format!("?automationId={}", owned.automation)),
+        ("/api/events", "?type=custom.webhook.shop".to_owned()),
+        ("/api/automations", "?name=mine".to_owned()),
+    ]);
+    for row in routes::all() {
+        let listed = row.method == Method::GET && row.path.starts_with("/api/");
+        if !listed || row.path.contains('{') || row.media.is_some() || row.answer.is_none() {
+            continue;
+        }
+        let filtered = filters.get(row.path).map(|filter| format!("{}{filter}", row.path));
+        for path in [Some(row.path.to_owned()), filtered].into_iter().flatten() {
+            let answer = send(&product, "other", &Method::GET, &path, "").await;
+            assert_eq!(answer.status, 200, "{path}");
+            for secret in ["canary", "shop", "mine", &owned.event, &owned.automation] {
+                assert!(!answer.text.contains(secret), "{path} shows {secret}: {}", answer.text);
+            }
+        }
+    }
+}
+
+fn of<T>(org: &str, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.metadata_mut().insert("x-omni-org", org.parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn no_rpc_reaches_another_tenant() {
+    let product = Product::open().await;
+    let Owned { event, automation, execution } = own(&product).await;
+    let mut events = EventServiceClient::new(product.router.clone());
+    let mut automations = AutomationServiceClient::new(product.router.clone());
+    let mut sources = SourceServiceClient::new(product.router.clone());
+    let (id, name) = (automation.clone(), "shop".to_owned());
+    let definition = bytes::Bytes::from_static(AUTOMATION.as_bytes());
+    let source = bytes::Bytes::from_static(SOURCE.as_bytes());
+    for (org, code) in [("other", Code::NotFound), ("default", Code::NotFound), ("acme", Code::Ok)]
+    {
+        // Each call as its code; those that delete come last.
+        let codes = [
+            code_of(events.get(of(org, GetEventRequest { id: event.clone() })).await),
+            code_of(
+                events
+                    .list_payloads(of(org, ListEventPayloadsRequest { event_id: event.clone() }))
+                    .await,
+            ),
+            code_of(automations.get(of(org, GetAutomationRequest { id: id.clone() })).await),
+            code_of(
+                automations
+                    .update(of(
+                        org,
+                        UpdateAutomationRequest {
+                            id: id.clone(),
+                            definition: definition.clone(),
+                            if_version: None,
+                        },
+                    ))
+                    .await,
+            ),
+            code_of(
+                automations.disable(of(org, DisableAutomationRequest { id: id.clone() })).await,
+            ),
+            code_of(automations.enable(of(org, EnableAutomationRequest { id: id.clone() })).await),
+            code_of(
+                automations
+                    .get_execution(of(org, GetExecutionRequest { id: execution.to_string() }))
+                    .await,
+            ),
+            code_of(sources.get(of(org, GetSourceRequest { name: name.clone() })).await),
+            code_of(
+                sources
+                    .update(of(
+                        org,
+                        UpdateSourceRequest {
+                            name: name.clone(),
+                            definition: source.clone(),
+                            if_version: None,
+                        },
+                    ))
+                    .await,
+            ),
+            code_of(
+                sources
+                    .list_quarantine(of(
+                        org,
+                        ListQuarantineRequest { source: name.clone(), limit: 0 },
+                    ))
+                    .await,
+            ),
+            code_of(automations.delete(of(org, DeleteAutomationRequest { id: id.clone() })).await),
+            code_of(sources.delete(of(org, DeleteSourceRequest { name: name.clone() })).await),
+        ];
+        assert!(codes.iter().all(|found| *found == code), "{org}: {codes:?}");
+    }
+    let listed = events.list(of("other", ListEventsRequest::default())).await.unwrap();
+    assert!(listed.into_inner().events.is_empty());
+    let executions = ListExecutionsRequest { automation_id: automation, ..Default::default() };
+    let listed = automations.list_executions(of("other", executions)).await.unwrap();
+    assert!(listed.into_inner().executions.is_empty());
+}
+
+fn code_of<T>(answer: Result<T, tonic::Status>) -> Code {
+    answer.err().map_or(Code::Ok, |status| status.code())
+}

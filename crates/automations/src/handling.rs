@@ -1,0 +1,317 @@
+//! What the engine does with one event: match it, wait for room, run its plan, have it recorded.
+//!
+//! It must stay true that every event taken here ends in exactly one way: recorded and then settled, given back to the
+//! bus with a reason, or left in hand when the process stops, to be delivered again.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use omni_event_bus::Delivery;
+use omni_events::Event;
+use omni_rules::{Leaf, RuleIndex};
+use omni_store::{
+    Kind,
+    events::is_processed,
+    executions::{Done, ExecutionRow, NewOutcome, for_event},
+};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Engine, ExecutionStatus,
+    compiled::Compiled,
+    in_hand::InHand,
+    plan::document,
+    recorder::Settled,
+    room::{Room, Rooms},
+    trying::Patience,
+};
+
+/// Skipped executions written per automation and second; more are only counted.
+const SKIPS_PER_SECOND: u64 = 5;
+/// The longest pause between looks at the store while it is away.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// What the events of one engine share.
+#[derive(Debug)]
+pub(crate) struct Handling {
+    engine: Engine,
+    rooms: Rooms,
+    plans: TaskTracker,
+    in_hand: Arc<InHand>,
+    record: mpsc::Sender<Settled>,
+    /// Nothing new begins.
+    closing: CancellationToken,
+    /// What runs is left.
+    abandon: CancellationToken,
+}
+
+/// An automation and whether its conditions hold.
+type Decision = (Arc<Compiled>, bool);
+
+/// An event with candidates, on its way.
+struct Work {
+    event: Event,
+    attempt: u32,
+    decisions: Vec<Decision>,
+    /// Made again when the event had to wait for room, so that what waits is small.
+    ready: Option<(Room, Value)>,
+}
+
+impl Handling {
+    pub(crate) fn new(
+        engine: Engine,
+        in_hand: Arc<InHand>,
+        record: mpsc::Sender<Settled>,
+    ) -> Arc<Self> {
+        let rooms = Rooms::new(engine.config.plans_max);
+        let (closing, abandon) = (CancellationToken::new(), CancellationToken::new());
+        let plans = TaskTracker::new();
+        Arc::new(Self { engine, rooms, plans, in_hand, record, closing, abandon })
+    }
+
+    /// Matches a batch on the consume path; plans run in tasks of their own.
+    pub(crate) async fn take(self: &Arc<Self>, batch: Vec<Delivery>) {
+        self.engine.stats.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        // All at once, so that none waits here without the bus being told.
+        let mut events = Vec::with_capacity(batch.len());
+        for delivery in batch {
+            let attempt = delivery.attempt;
+            match delivery.event() {
+                Ok(event) => {
+                    if self.in_hand.take(event.id, delivery).await {
+                        events.push((event, attempt));
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "a bus message is no event and is set aside");
+                    delivery.reject("the message is no event").await;
+                }
+            }
+        }
+        let index = self.engine.automations.cache().index();
+        for (event, attempt) in events {
+            self.begin(&index, event, attempt).await;
+        }
+    }
+
+    async fn begin(self: &Arc<Self>, index: &RuleIndex<Arc<Compiled>>, event: Event, attempt: u32) {
+        let org = event.metadata.org.as_str();
+        let candidates = index.candidates(org, event.event_type.as_str());
+        if candidates.is_empty() {
+            let done = self.done(&event, attempt, &[], Vec::new());
+            return self.record(Settled::new(event.id, Some(done))).await;
+        }
+        match decide(&candidates, &event) {
+            Ok((document, decisions)) => {
+                let ready = self.rooms.try_enter(&event).map(|room| (room, document));
+                let work = Work { event, attempt, decisions, ready };
+                let handling = self.clone();
+                self.plans.spawn(async move { handling.carry_out(work).await });
+            }
+            Err(reason) => {
+                tracing::error!(event = %event.id, reason, "no automation could be judged on an event");
+                let mut done = self.done(&event, attempt, &[], Vec::new());
+                "failed".clone_into(&mut done.outcome.status);
+                done.outcome.error = Some(format!("no automation could be judged: {reason}"));
+                self.record(Settled::new(event.id, Some(done))).await;
+            }
+        }
+    }
+
+    async fn record(&self, settled: Settled) {
+        // It fails only when the recorder has ended, and then the engine ends, too.
+        let _ = self.record.send(settled).await;
+    }
+
+    async fn carry_out(&self, work: Work) {
+        let event = work.event.id;
+        let handled = AssertUnwindSafe(self.handle(work)).catch_unwind();
+        match self.abandon.run_until_cancelled(handled).await {
+            Some(Ok(Some(settled))) => self.record(settled).await,
+            // The process stops: the event stays in hand until it has, and comes again.
+            None | Some(Ok(None)) => {}
+            Some(Err(panic)) => {
+                let reason = format!("the engine panicked: {}", message_of(&*panic));
+                tracing::error!(event = %event, reason, "an event could not be handled");
+                if let Some(delivery) = self.in_hand.release(event).await {
+                    delivery.fail(&reason).await;
+                }
+            }
+        }
+    }
+
+    /// `None` when the process stops before anything has begun.
+    async fn handle(&self, work: Work) -> Option<Settled> {
+        let Work { event, attempt, decisions, ready } = work;
+        let (_room, document) = if let Some(ready) = ready {
+            ready
+        } else {
+            let room = self.closing.run_until_cancelled(self.rooms.enter(&event)).await??;
+            (room, document(&event).unwrap_or_default())
+        };
+        let Some(before) = self.look_back(&event, attempt).await? else {
+            return Some(Settled::new(event.id, None));
+        };
+        let executions = self.run_plan(&event, &document, decisions, &before).await;
+        let done = self.done(&event, attempt, &before, executions);
+        Some(Settled::new(event.id, Some(done)))
+    }
+
+    /// What was recorded for this event by an earlier delivery of it; `None` inside when that is all there is to do.
+    /// While the store is away it is asked again: giving the event back would make a dead letter of it before long.
+    async fn look_back(&self, event: &Event, attempt: u32) -> Option<Option<Vec<ExecutionRow>>> {
+        if self.is_fresh(event, attempt) {
+            return Some(Some(Vec::new()));
+        }
+        let mut failures = 0u32;
+        let found = loop {
+            // Boxed like the plan: opening a connection is a large future.
+            match Box::pin(self.recorded(event)).await {
+                Ok(found) => break found,
+                Err(error) => {
+                    tracing::warn!(error = %error, event = %event.id, "the store is away; an event waits for it");
+                }
+            }
+            let pause = Duration::from_millis(50 << failures.min(7)).min(PAUSE_MAX);
+            self.closing.run_until_cancelled(self.engine.clock.sleep(pause)).await?;
+            failures += 1;
+        };
+        if found.as_ref().is_none_or(|rows| !rows.is_empty()) {
+            self.engine.stats.repeated.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(found)
+    }
+
+    /// Whether no other process can have had this event before: it is delivered for the first time, the store has one
+    /// process at a time, and it was received after this one began, by a clock that has not been set back since.
+    fn is_fresh(&self, event: &Event, attempt: u32) -> bool {
+        attempt <= 1
+            && self.engine.store.kind() == Kind::Sqlite
+            && event.received_at > self.engine.automations.opened()
+            && event.received_at <= self.engine.clock.now()
+    }
+
+    async fn recorded(
+        &self,
+        event: &Event,
+    ) -> Result<Option<Vec<ExecutionRow>>, omni_store::Error> {
+        let mut conn = self.engine.store.read().await?;
+        // The outcome is one commit with every execution, so nothing is left to do, whatever the rules are by now.
+        if is_processed(&mut conn, event.id).await? {
+            return Ok(None);
+        }
+        for_event(&mut conn, event.metadata.org.as_str(), event.id).await.map(Some)
+    }
+
+    async fn run_plan(
+        &self,
+        event: &Event,
+        document: &Value,
+        decisions: Vec<Decision>,
+        before: &[ExecutionRow],
+    ) -> Vec<ExecutionRow> {
+        let Engine { runner, stats, clock, .. } = &self.engine;
+        let mut executions = Vec::with_capacity(decisions.len());
+        let mut patience = Patience::new(clock.elapsed());
+        for (compiled, holds) in decisions {
+            // Whichever version ran then has decided this event.
+            if before.iter().any(|row| row.automation_id == compiled.automation.id) {
+                continue;
+            }
+            if holds {
+                // Boxed, so that an event that waits for room does not hold the place of what it will do.
+                let row = Box::pin(runner.run(&compiled, event, document, &mut patience)).await;
+                let counter = if is_failure(&row) { &stats.failed } else { &stats.succeeded };
+                counter.fetch_add(1, Ordering::Relaxed);
+                executions.push(row);
+            } else {
+                stats.skipped.fetch_add(1, Ordering::Relaxed);
+                if compiled.skips.admit(clock.elapsed().as_secs(), SKIPS_PER_SECOND) {
+                    let why = compiled.conditions.explain(document);
+                    executions.push(runner.skip(&compiled, event, first_miss(&why)));
+                }
+            }
+        }
+        executions
+    }
+
+    /// What is to be recorded; the outcome is about all executions, those of an earlier delivery included.
+    fn done(
+        &self,
+        event: &Event,
+        attempt: u32,
+        before: &[ExecutionRow],
+        executions: Vec<ExecutionRow>,
+    ) -> Done {
+        let ran = || before.iter().chain(&executions).filter(|row| row.conditions_matched);
+        let failed = ran().find(|row| is_failure(row));
+        let outcome = NewOutcome {
+            org: event.metadata.org.as_str().to_owned(),
+            event_id: event.id,
+            status: if failed.is_some() { "failed" } else { "completed" }.to_owned(),
+            retry_count: i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX),
+            processed_at: self.engine.clock.now(),
+            executions: i32::try_from(ran().count()).unwrap_or(i32::MAX),
+            error: failed.and_then(|row| row.error.clone()),
+        };
+        Done { outcome, executions }
+    }
+
+    /// Lets what runs end, for a bounded time; what has not begun is left for the next process.
+    pub(crate) async fn drain(&self, at_most: Duration) {
+        self.plans.close();
+        self.closing.cancel();
+        tokio::select! {
+            biased;
+            () = self.plans.wait() => {}
+            () = self.engine.clock.sleep(at_most) => {
+                let left = self.plans.len();
+                tracing::warn!(left, "plans are left unfinished; their events will be delivered again");
+                self.abandon.cancel();
+                self.plans.wait().await;
+            }
+        }
+    }
+}
+
+/// Judges every candidate. What makes one of them panic would do so at every try, so it is an answer and no crash.
+fn decide(candidates: &[&Arc<Compiled>], event: &Event) -> Result<(Value, Vec<Decision>), String> {
+    let judge = || {
+        let document = document(event)?;
+        let decisions = candidates
+            .iter()
+            .map(|&compiled| (compiled.clone(), compiled.conditions.evaluate(&document)))
+            .collect();
+        Ok((document, decisions))
+    };
+    catch_unwind(AssertUnwindSafe(judge))
+        .unwrap_or_else(|panic| Err(format!("a condition panicked: {}", message_of(&*panic))))
+}
+
+fn is_failure(row: &ExecutionRow) -> bool {
+    row.status == ExecutionStatus::Failed.as_str()
+}
+
+/// What a panic says.
+pub(crate) fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}
+
+/// Says which condition did not hold, and what was there instead.
+fn first_miss(leaves: &[Leaf]) -> Option<String> {
+    let leaf = leaves.iter().find(|leaf| !leaf.matched)?;
+    let actual = leaf.actual.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+    let actual: String = actual.chars().take(200).collect();
+    Some(format!(
+        "{} {} {} does not hold: found {actual}",
+        leaf.field, leaf.operator, leaf.expected
+    ))
+}
