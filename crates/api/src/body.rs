@@ -226,7 +226,7 @@ mod tests {
         let deep = format!("{{\"list\": {}", "[".repeat(1_000_000));
         let problem = parse::<Outer>(deep.into()).unwrap_err();
         assert_eq!(problem.kind, Kind::BadJson);
-        assert!(problem.detail.contains("deeper than 128"), "{}", problem.detail);
+        assert!(problem.detail.contains("deeper than 127"), "{}", problem.detail);
     }
 
     #[test]

@@ -7,11 +7,15 @@ use std::fmt;
 
 use bytes::Bytes;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
-/// Deepest nesting of arrays and objects that is accepted: deeper documents overflow the stack of readers downstream.
-pub const DEPTH_MAX: usize = 128;
+/// Deepest nesting of arrays and objects that is accepted: the 128th level is where parsers downstream refuse, and
+/// deeper documents overflow the stack of those that do not.
+pub const DEPTH_MAX: usize = 127;
 
 /// Valid JSON text of bounded depth, kept byte for byte; a clone shares the bytes.
 #[derive(Clone, PartialEq, Eq, JsonSchema)]
@@ -36,14 +40,15 @@ impl Payload {
     /// Checks bytes and keeps them as they are.
     ///
     /// # Errors
-    /// When the bytes are not UTF-8, not one JSON document, or nested deeper than [`DEPTH_MAX`].
+    /// When the bytes are not UTF-8, not one JSON document, nested deeper than [`DEPTH_MAX`], or hold what no reader can
+    /// represent: half a surrogate pair, a number beyond a double. Such an event could not be shown to any rule.
     pub fn parse(bytes: Bytes) -> Result<Self, InvalidJson> {
         // The depth comes first: it is a scan without recursion, so no hostile document reaches a parser.
         if let Some(offset) = too_deep(&bytes) {
             return Err(fault(&bytes, offset, format!("JSON is nested deeper than {DEPTH_MAX}")));
         }
-        match serde_json::from_slice::<&RawValue>(&bytes) {
-            Ok(_) => Ok(Self(bytes)),
+        match serde_json::from_slice::<Readable>(&bytes) {
+            Ok(Readable) => Ok(Self(bytes)),
             Err(error) => {
                 let offset = offset_of(&bytes, error.line(), error.column());
                 let text = error.to_string();
@@ -72,6 +77,57 @@ impl Payload {
     /// Parses the text into a tree, for whoever has to look inside.
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::from_slice(&self.0).unwrap_or_default()
+    }
+}
+
+/// A document that can be parsed into a tree; checks it without building one.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        while fields.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
     }
 }
 
@@ -189,6 +245,23 @@ mod tests {
         assert_eq!(error.offset, DEPTH_MAX);
         assert!(Payload::parse("[".repeat(5_000_000).into()).is_err());
         assert!(Payload::parse(format!("\"{}\"", "[".repeat(1000)).into()).is_ok());
+    }
+
+    #[test]
+    fn what_no_reader_can_represent_is_refused() {
+        for bad in [r#""\ud800""#, r#"{"\udc00": 1}"#, "1e999", "[-1e400]"] {
+            assert!(Payload::parse(bad.into()).is_err(), "{bad} was taken");
+        }
+        for good in [r#""\ud83d\ude00""#, "1e308", "123456789012345678901234567890", r#""\u0000""#]
+        {
+            assert!(Payload::parse(good.into()).is_ok(), "{good} was refused");
+        }
+    }
+
+    #[test]
+    fn whatever_is_accepted_can_be_read() {
+        let deepest = format!("{}{}", "[".repeat(DEPTH_MAX), "]".repeat(DEPTH_MAX));
+        assert!(Payload::parse(deepest.into()).unwrap().to_value().is_array());
     }
 
     proptest! {

@@ -13,7 +13,7 @@ pub const FIELD_LENGTH_MAX: usize = 4 * 1024;
 /// How deep brackets and parentheses of a JSONPath may nest, because its parser is recursive.
 pub const FIELD_NESTING_MAX: usize = 32;
 
-/// Steps of a dotted path: no accepted event is nested deeper than 128.
+/// Steps of a dotted path: no accepted event is nested deeper than 127.
 const STEPS_MAX: usize = 128;
 
 /// A compiled field.

@@ -30,6 +30,12 @@ impl Fuel {
         left.map(|_| ()).ok_or(Exhausted)
     }
 
+    /// How many steps are left.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> usize {
+        self.0
+    }
+
     /// Pays for going over so many bytes of text once.
     pub(crate) fn read(&mut self, bytes: usize) -> Result<(), Exhausted> {
         self.spend(bytes / BYTES_PER_STEP)

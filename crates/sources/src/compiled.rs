@@ -26,7 +26,7 @@ const PREFIX_LEN_MAX: usize = 64;
 /// Longest path to the event type in bytes.
 const PATH_LEN_MAX: usize = 256;
 /// Largest body that can be allowed: a payload is held in memory on its whole way.
-const BODY_MAX_MAX: u64 = 16 << 20;
+const BODY_MAX_MAX: u64 = 15 << 20;
 /// Stands for a hash of the body in the list of idempotency keys.
 const BODY_KEY: &str = "body";
 
@@ -276,7 +276,7 @@ mod tests {
             (json!({ "name": "a", "secret": "s" }), vec!["/verifier"]),
             (json!({ "name": "a", "limits": { "bodyMaxBytes": 0 } }), vec!["/limits/bodyMaxBytes"]),
             (
-                json!({ "name": "a", "limits": { "bodyMaxBytes": (16 << 20) + 1 } }),
+                json!({ "name": "a", "limits": { "bodyMaxBytes": (15 << 20) + 1 } }),
                 vec!["/limits/bodyMaxBytes"],
             ),
             (

@@ -139,7 +139,7 @@ pub enum EventTypeFrom {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Limits {
-    /// Largest body in bytes, 1 MiB unless set, at most 16 MiB.
+    /// Largest body in bytes, 1 MiB unless set, at most 15 MiB.
     #[serde(default = "body_max")]
     pub body_max_bytes: u64,
 }

@@ -13,6 +13,8 @@ mod lifecycle;
 mod loop_guard;
 #[path = "product/processes.rs"]
 mod processes;
+#[path = "product/security.rs"]
+mod security;
 #[path = "product/surface.rs"]
 mod surface;
 #[path = "product/webhook_walk.rs"]
