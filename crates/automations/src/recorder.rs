@@ -11,13 +11,20 @@ use omni_store::{
     Store,
     executions::{Done, commit_batch},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use uuid::Uuid;
 
 use crate::in_hand::InHand;
 
 /// Events of one commit at most.
 const BATCH_MAX: usize = 512;
+/// How long a commit waits for company. Nobody waits for it: the effects have happened. But each commit is a sync of the
+/// disk that the events coming in wait for, so at a moderate rate many small commits here are what slows those down.
+/// Measured on the clock of the machine, since it paces the disk and decides nothing.
+const GATHER: Duration = Duration::from_millis(5);
 /// Events that may wait for their commit; beyond that the engine waits too. The bus is told of all of them that they are
 /// in hand, however long the store is away.
 pub(crate) const WAITING_MAX: usize = 2048;
@@ -61,9 +68,25 @@ pub(crate) struct Recorder {
 impl Recorder {
     pub(crate) async fn run(mut self) {
         let mut batch = Vec::new();
-        while self.waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        while self.gather(&mut batch).await {
             self.record(mem::take(&mut batch)).await;
         }
+    }
+
+    /// Takes what waits and what comes soon after; `false` when the engine has ended.
+    async fn gather(&mut self, batch: &mut Vec<Settled>) -> bool {
+        if self.waiting.recv_many(batch, BATCH_MAX).await == 0 {
+            return false;
+        }
+        let until = Instant::now() + GATHER;
+        while batch.len() < BATCH_MAX {
+            let more = self.waiting.recv_many(batch, BATCH_MAX - batch.len());
+            match timeout_at(until, more).await {
+                Ok(count) if count > 0 => {}
+                _ => break,
+            }
+        }
+        true
     }
 
     /// Records a batch, again and again while the store is away: what was done has been done. Gives up only when the

@@ -2,6 +2,7 @@
 
 mod appender;
 mod check;
+mod closing;
 mod draft;
 mod error;
 mod log;
@@ -9,6 +10,7 @@ mod publisher;
 mod recovery;
 
 pub use appender::Appender;
+pub use closing::Closing;
 pub use draft::{Capture, Dedupe, Draft};
 pub use error::AppendError;
 pub use log::{Appended, Config, EventLog, Parts, Stats, open};

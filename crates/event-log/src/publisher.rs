@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    Closing,
     appender::Batch,
     log::{Counters, Parts},
     recovery::Recovery,
@@ -66,8 +67,8 @@ impl Publisher {
         Self { parts, writer, batches, counters, recovery, mark, written }
     }
 
-    /// Publishes until told to stop and the appender has ended; then publishes the rest and writes the watermark.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Publishes until told to stop and the appender has ended; then publishes the rest.
+    pub async fn run(mut self, stop: CancellationToken) -> Closing {
         let mut failures = 0u32;
         // What a crash left behind comes before what is new.
         let mut step = self.tick().await;
@@ -87,9 +88,18 @@ impl Publisher {
                 },
             };
         }
-        if let Err(error) = self.tick().await {
-            tracing::warn!(error = %chain(&error), "the rest will be published at the next start");
-        }
+        let published = match self.tick().await {
+            Ok(()) => {
+                let (published, counters) = (self.published(), &self.counters);
+                let all = published >= counters.committed_through.load(Ordering::Acquire);
+                (all && !counters.doubt.load(Ordering::Acquire)).then_some(published)
+            }
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "the rest will be published at the next start");
+                None
+            }
+        };
+        Closing { parts: self.parts, writer: self.writer, published }
     }
 
     /// Counts a failure and waits before the next try; returns how many there were in a row.

@@ -71,8 +71,12 @@ async fn appended_events_are_stored_and_reach_the_bus_in_order() {
 
     stop.cancel();
     appending.await.unwrap().unwrap();
-    publishing.await.unwrap();
+    let closing = publishing.await.unwrap();
     assert_eq!(log.stats().behind, 0);
+    closing.confirm().await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    let writers = omni_store::outbox::writers(&mut conn).await.unwrap();
+    assert!(writers.is_empty(), "a clean end leaves nothing to take over: {writers:?}");
     assert!(matches!(log.append(draft(0)).await, Err(AppendError::Stopped)));
 }
 

@@ -5,6 +5,7 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use axum::serve::ListenerExt as _;
 use omni_api::Health;
 use omni_event_bus::EventBus;
+use omni_event_log::Closing;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +38,7 @@ struct Tasks {
     http: JoinHandle<std::io::Result<()>>,
     engine: JoinHandle<Result<(), omni_event_bus::Error>>,
     appender: JoinHandle<Result<(), Arc<omni_store::Error>>>,
-    publisher: JoinHandle<()>,
+    publisher: JoinHandle<Closing>,
 }
 
 impl Server {
@@ -124,9 +125,11 @@ impl Server {
         finish("the engine", self.tasks.engine).await??;
         self.stops.log.cancel();
         finish("the event log", self.tasks.appender).await?.map_err(Error::Log)?;
-        finish("the publisher", self.tasks.publisher).await?;
+        let closing = finish("the publisher", self.tasks.publisher).await?;
         self.stops.rest.cancel();
         self.bus.drain().await?;
+        // Only now is everything that was published on disk.
+        closing.confirm().await?;
         Ok(())
     }
 }

@@ -238,7 +238,7 @@ async fn open_process(
     let appender = appender.run(log_stopped.clone());
     let loops = vec![
         tokio::spawn(async move { appender.await.unwrap() }),
-        tokio::spawn(publisher.run(log_stopped)),
+        tokio::spawn(async move { drop(publisher.run(log_stopped).await) }),
     ];
     Process { bus, log, automations, stop, engine, stop_log, loops, runtime: None }
 }
