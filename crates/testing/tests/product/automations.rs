@@ -158,7 +158,7 @@ async fn a_slow_action_holds_up_nobody_else() {
     let app = TestApp::start(Database::Embedded).await;
     let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/never-answers", slow.local_addr().unwrap());
-    app.add_automation(&json!({ "name": "slow", "triggerEventType": "custom.slow", "actions": [{ "type": "webhook", "config": { "url": url }, "timeoutMs": 3000 }] })).await;
+    app.add_automation(&json!({ "name": "slow", "triggerEventType": "custom.slow", "actions": [{ "type": "webhook", "config": { "url": url }, "timeoutMs": 6000 }] })).await;
     app.add_automation(
         &json!({ "name": "quick", "triggerEventType": "custom.quick", "actions": [log()] }),
     )
