@@ -36,8 +36,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Longest wait for a new connection to a server that does not answer.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// The timeout comes first, because the switch to WAL waits for other processes; the page size must be set before the
-/// first table. With `FULL`, a commit that was answered survives a power cut.
+/// The timeout comes first, so that what follows waits for locks; the page size must be set before the first table. With `FULL`, a commit that was answered survives a power cut.
 const PRAGMAS: &str = "
     PRAGMA busy_timeout = 5000;
     PRAGMA page_size = 8192;
@@ -47,6 +46,10 @@ const PRAGMAS: &str = "
     PRAGMA mmap_size = 268435456;
     PRAGMA journal_size_limit = 134217728;
 ";
+/// How often a connection is set up again while another one makes the file, and the pause between: 5 s in all, like the
+/// wait for other locks.
+const SET_UP_TRIES: u32 = 1000;
+const SET_UP_PAUSE: Duration = Duration::from_millis(5);
 /// The writer copies the log itself only when it reaches 64 MiB; see `checkpoint`.
 const WRITER_PRAGMAS: &str = "
     PRAGMA synchronous = full;
@@ -276,10 +279,27 @@ fn open_sqlite(path: &Path, role: &str) -> Result<SqliteConnection> {
     let failed = |reason: String| Error::Connect { place: path.display().to_string(), reason };
     let url = path.to_str().ok_or_else(|| failed("the path is not UTF-8".into()))?;
     let mut lite = SqliteConnection::establish(url).map_err(|error| failed(error.to_string()))?;
-    lite.batch_execute(PRAGMAS)
-        .and_then(|()| lite.batch_execute(role))
-        .map_err(|error| failed(error.to_string()))?;
+    set_up(&mut lite, role).map_err(|error| failed(error.to_string()))?;
     Ok(lite)
+}
+
+/// Sets a connection up. SQLite itself does not wait when two connections turn on the write-ahead log of a new file at
+/// once, so the one that comes second tries again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a pause on a blocking thread while another process makes the file"
+)]
+fn set_up(lite: &mut SqliteConnection, role: &str) -> diesel::QueryResult<()> {
+    let mut tries_left = SET_UP_TRIES;
+    loop {
+        match lite.batch_execute(PRAGMAS).and_then(|()| lite.batch_execute(role)) {
+            Err(error) if tries_left > 0 && error.to_string().contains("locked") => {
+                tries_left -= 1;
+                std::thread::sleep(SET_UP_PAUSE);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// An error with its causes: drivers hide the useful part behind "error connecting to server".
