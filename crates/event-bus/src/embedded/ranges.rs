@@ -32,10 +32,11 @@ impl Ranges {
         }
     }
 
-    /// Adds the ranges that begin after all of these.
-    pub(super) fn extend(&mut self, later: &Self) {
+    /// Adds what the others hold from `from` on, which must lie after all of these. What they hold before it is passed
+    /// and only waits for the next look.
+    pub(super) fn extend(&mut self, later: &Self, from: u64) {
         for (start, end) in &later.0 {
-            self.push(*start..=*end);
+            self.push((*start).max(from)..=*end);
         }
     }
 

@@ -278,7 +278,7 @@ impl State {
                 || self.pending.range((stream, 0)..=(stream, u64::MAX)).map(|(key, _)| key.1);
             let floor = pending().next().unwrap_or(cursor.next) - 1;
             let mut settled = Ranges::gaps(pending(), cursor.next - 1);
-            settled.extend(&cursor.settled);
+            settled.extend(&cursor.settled, cursor.next);
             journal.floors.push((stream, floor, settled));
         }
         journal
