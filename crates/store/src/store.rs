@@ -36,7 +36,8 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Longest wait for a new connection to a server that does not answer.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// The timeout comes first, so that what follows waits for locks; the page size must be set before the first table. With `FULL`, a commit that was answered survives a power cut.
+/// The timeout comes first, so that what follows waits for locks; the page size must be set before the first table. With
+/// `FULL`, a commit that was answered survives a power cut.
 const PRAGMAS: &str = "
     PRAGMA busy_timeout = 5000;
     PRAGMA page_size = 8192;
