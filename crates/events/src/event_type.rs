@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Longest event type in bytes: the column and the bus subject are sized for it.
 const TYPE_LEN_MAX: usize = 200;
 /// Most dotted parts of an event type; a bus subject has two more.
-const TYPE_TOKENS_MAX: usize = 14;
+pub(crate) const TYPE_TOKENS_MAX: usize = 14;
 
 /// The first part of an event type, which decides its stream and who may define types in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +59,7 @@ impl Domain {
         matches!(self, Self::Custom | Self::System)
     }
 
-    fn of(token: &str) -> Option<Self> {
+    pub(crate) fn of(token: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|d| d.as_str() == token)
     }
 }
@@ -118,7 +118,7 @@ fn first_token(name: &str) -> &str {
     name.split('.').next().unwrap_or_default()
 }
 
-fn is_token(token: &str) -> bool {
+pub(crate) fn is_token(token: &str) -> bool {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     !token.is_empty() && token.bytes().all(good)
 }
@@ -201,7 +201,7 @@ impl TypePattern {
 
     /// Whether the type is selected.
     pub fn matches(&self, event_type: &EventType) -> bool {
-        crate::subject::tokens_match(&self.0, event_type.as_str())
+        crate::pattern::tokens_match(&self.0, event_type.as_str())
     }
 }
 

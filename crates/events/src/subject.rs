@@ -3,19 +3,29 @@
 //! A type has any number of parts, so a subject is read from the right: the last two parts are the channel and the
 //! instance, `_` where the event has none.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use crate::Event;
+use crate::{Event, EventType};
 
 /// Longest channel type or instance id, in bytes.
 const TOKEN_LEN_MAX: usize = 128;
+/// Most of a text that an error repeats, in characters.
+const SHOWN_MAX: usize = 128;
+/// Stands for a channel or an instance that the event does not have.
+const ABSENT: &str = "_";
 
-/// A text that cannot be part of a subject, or is no subject pattern.
+/// A text that cannot be part of a subject, or is no subject or pattern.
 #[derive(Debug, thiserror::Error)]
 #[error("`{text}` {reason}")]
 pub struct InvalidSubject {
     text: String,
     reason: &'static str,
+}
+
+impl InvalidSubject {
+    pub(crate) fn new(text: &str, reason: &'static str) -> Self {
+        Self { text: text.chars().take(SHOWN_MAX).collect(), reason }
+    }
 }
 
 /// Checks a channel type or instance id: it becomes one part of a subject.
@@ -24,7 +34,7 @@ pub struct InvalidSubject {
 /// When it is empty, too long, is `_`, or has a dot, `*`, `>`, a blank or a control character.
 pub fn check_token(token: &str) -> Result<(), InvalidSubject> {
     let bad = |c: char| c == '.' || c == '*' || c == '>' || c.is_whitespace() || c.is_control();
-    let reason = if token.is_empty() || token == "_" {
+    let reason = if token.is_empty() || token == ABSENT {
         "is not a name: leave the field out instead"
     } else if token.len() > TOKEN_LEN_MAX {
         "is longer than 128 bytes"
@@ -33,69 +43,67 @@ pub fn check_token(token: &str) -> Result<(), InvalidSubject> {
     } else {
         return Ok(());
     };
-    Err(InvalidSubject { text: token.chars().take(TOKEN_LEN_MAX).collect(), reason })
+    Err(InvalidSubject::new(token, reason))
 }
 
-/// The subject an event is published under.
+/// The subject an event is published under, as text.
 pub fn subject(event: &Event) -> String {
-    let channel = event.metadata.channel_type.as_deref().unwrap_or("_");
-    let instance = event.metadata.instance_id.as_deref().unwrap_or("_");
+    let channel = event.metadata.channel_type.as_deref().unwrap_or(ABSENT);
+    let instance = event.metadata.instance_id.as_deref().unwrap_or(ABSENT);
     format!("{}.{channel}.{instance}", event.event_type)
 }
 
-/// Selects subjects part by part: `*` stands for one part, a last `>` for one or more.
+/// A subject taken apart, to learn from a message what it is about without reading its event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SubjectPattern(Arc<str>);
+pub struct Subject {
+    event_type: EventType,
+    channel: Option<String>,
+    instance: Option<String>,
+}
 
-impl SubjectPattern {
-    /// Reads a pattern such as `message.received.whatsapp.>` or `custom.>`.
+impl Subject {
+    /// Reads a subject such as `message.received.whatsapp.wa-001` or `custom.order.paid._._`.
     ///
     /// # Errors
-    /// When a part is empty or has a blank, or `>` is not last.
-    pub fn parse(pattern: &str) -> Result<Self, InvalidSubject> {
-        let invalid = |reason| InvalidSubject { text: pattern.to_owned(), reason };
-        if pattern.split('.').any(|p| p.is_empty() || p.contains(char::is_whitespace)) {
-            return Err(invalid("has an empty part or a blank"));
-        }
-        if pattern.split('.').rev().skip(1).any(|part| part == ">") {
-            return Err(invalid("has `>` before its last part"));
-        }
-        Ok(Self(pattern.into()))
+    /// When what stands before the last two parts is no event type, or one of the two is neither a name nor `_`.
+    pub fn parse(subject: &str) -> Result<Self, InvalidSubject> {
+        let mut parts = subject.rsplitn(3, '.');
+        let (Some(instance), Some(channel), Some(event_type)) =
+            (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(InvalidSubject::new(subject, "has no type, channel and instance"));
+        };
+        let event_type = EventType::parse(event_type)
+            .map_err(|_| InvalidSubject::new(subject, "does not begin with an event type"))?;
+        let name = |part: &str| match part {
+            ABSENT => Ok(None),
+            part => check_token(part).map(|()| Some(part.to_owned())),
+        };
+        Ok(Self { event_type, channel: name(channel)?, instance: name(instance)? })
     }
 
-    /// Everything: `>`.
-    pub fn all() -> Self {
-        Self(">".into())
+    /// The event type.
+    pub fn event_type(&self) -> &EventType {
+        &self.event_type
     }
 
-    /// The pattern as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// The channel type, if the event has one.
+    pub fn channel(&self) -> Option<&str> {
+        self.channel.as_deref()
     }
 
-    /// Whether the subject is selected.
-    pub fn matches(&self, subject: &str) -> bool {
-        tokens_match(&self.0, subject)
+    /// The instance, if the event has one.
+    pub fn instance(&self) -> Option<&str> {
+        self.instance.as_deref()
     }
 }
 
-impl fmt::Display for SubjectPattern {
+impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let channel = self.channel().unwrap_or(ABSENT);
+        let instance = self.instance().unwrap_or(ABSENT);
+        write!(f, "{}.{channel}.{instance}", self.event_type)
     }
-}
-
-pub(crate) fn tokens_match(pattern: &str, text: &str) -> bool {
-    let mut parts = text.split('.');
-    for wanted in pattern.split('.') {
-        match (wanted, parts.next()) {
-            (">", Some(_)) => return true,
-            ("*", Some(_)) => {}
-            (wanted, Some(part)) if wanted == part => {}
-            _ => return false,
-        }
-    }
-    parts.next().is_none()
 }
 
 #[cfg(test)]
@@ -105,17 +113,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_select_subjects() {
-        let matches = |p: &str, s: &str| SubjectPattern::parse(p).unwrap().matches(s);
-        assert!(matches("message.received.whatsapp.wa-001", "message.received.whatsapp.wa-001"));
-        assert!(matches("message.*.whatsapp.>", "message.sent.whatsapp.wa-001"));
-        assert!(!matches("message.*.whatsapp.>", "message.sent.discord.dc-1"));
-        assert!(!matches("message.>", "message"));
-        assert!(SubjectPattern::parse("a.>.b").is_err());
-        assert!(SubjectPattern::parse("a..b").is_err());
-    }
-
-    #[test]
     fn names_that_would_break_a_subject_are_refused() {
         for bad in ["", "_", "a.b", "a*", ">", "a b", "a\n"] {
             assert!(check_token(bad).is_err(), "{bad:?} was taken");
@@ -123,15 +120,41 @@ mod tests {
         assert!(check_token("5511999@s-whatsapp-net").is_ok());
     }
 
+    #[test]
+    fn a_subject_is_read_from_the_right() {
+        let subject = Subject::parse("custom.webhook.github.push.whatsapp._").unwrap();
+        assert_eq!(subject.event_type().as_str(), "custom.webhook.github.push");
+        assert_eq!((subject.channel(), subject.instance()), (Some("whatsapp"), None));
+        for bad in [
+            "",
+            "custom",
+            "custom.a.b",
+            "custom.a..b",
+            "custom.a.>.b",
+            "order.paid._._",
+            "Custom.a._._",
+        ] {
+            assert!(Subject::parse(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
     proptest! {
-        /// A subject always selects itself, and so does every prefix of it followed by `>`.
         #[test]
-        fn a_subject_selects_itself(parts in prop::collection::vec("[a-z0-9_-]{1,6}", 2..8), cut in 1usize..7) {
-            let subject = parts.join(".");
-            prop_assert!(tokens_match(&subject, &subject));
-            let cut = cut.min(parts.len() - 1);
-            let prefix = format!("{}.>", parts[..cut].join("."));
-            prop_assert!(tokens_match(&prefix, &subject));
+        fn a_subject_survives_text(
+            tail in prop::collection::vec("[a-z0-9_-]{1,9}", 1..14),
+            channel in prop::option::of("[a-zA-Z0-9@é-]{1,9}"),
+            instance in prop::option::of("[a-zA-Z0-9@é_-]{2,9}"),
+        ) {
+            let event_type = EventType::parse(&format!("custom.{}", tail.join("."))).unwrap();
+            let subject = Subject { event_type, channel, instance };
+            prop_assert_eq!(Subject::parse(&subject.to_string()).unwrap(), subject);
+        }
+
+        #[test]
+        fn what_is_read_is_written_as_it_was(text in "[a-z_.*> ]{0,40}|(message|custom)(\\.[a-z_]{1,3}){2,15}") {
+            if let Ok(subject) = Subject::parse(&text) {
+                prop_assert_eq!(subject.to_string(), text);
+            }
         }
     }
 }
