@@ -2,7 +2,7 @@
 //!
 //! The work is done by `omni-load`, a program of its own beside the server, so that the generator
 //! of load never shares a process with what it measures. Here both are built and the one is told
-//! where the other lies.
+//! where the other lies. The bus is a library and is measured by an example of it.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,9 +11,10 @@ use clap::{Args, Subcommand};
 
 use crate::error::Error;
 use crate::process::{self, Progress};
+use crate::services;
 use crate::workspace::{self, Metadata};
 
-/// `cargo xtask bench ingest|e2e`
+/// `cargo xtask bench ingest|e2e|bus`
 #[derive(Args)]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -26,6 +27,8 @@ enum Measurement {
     Ingest(Run),
     /// From the acknowledgement of an event to the start of the action it causes
     E2e(Run),
+    /// The bus on both backends, beside a raw log and the NATS client used by hand
+    Bus(Run),
 }
 
 #[derive(Args)]
@@ -39,7 +42,7 @@ struct Run {
     /// Events per second of the part with a fixed rate
     #[arg(long)]
     rate: Option<u64>,
-    /// Handed to omni-load as they are, after `--`
+    /// Handed to the measuring program as they are, after `--`
     #[arg(last = true)]
     more: Vec<String>,
 }
@@ -65,11 +68,11 @@ enum Fault {
 }
 
 pub(crate) fn bench(bench: &Bench, progress: &Progress) -> Result<(), Error> {
-    let (name, run) = match &bench.what {
-        Measurement::Ingest(run) => ("ingest", run),
-        Measurement::E2e(run) => ("e2e", run),
+    let (name, run, mut load) = match &bench.what {
+        Measurement::Ingest(run) => ("ingest", run, build("ingest", progress)?),
+        Measurement::E2e(run) => ("e2e", run, build("e2e", progress)?),
+        Measurement::Bus(run) => ("bus", run, build_bus(progress)?),
     };
-    let mut load = build(name, progress)?;
     if let Some(file) = &run.json {
         load.arg("--json").arg(file);
     }
@@ -101,4 +104,19 @@ fn build(command: &str, progress: &Progress) -> Result<Command, Error> {
     let mut load = Command::new(programs.join("omni-load"));
     load.arg(command).arg("--omni").arg(programs.join("omni"));
     Ok(load)
+}
+
+/// Builds the example that measures the bus, and sees to the server that it starts.
+fn build_bus(progress: &Progress) -> Result<Command, Error> {
+    services::provide_nats(progress)?;
+    progress.say("building the bench of the bus (release)");
+    let arguments = ["build", "--release", "--package", "omni-event-bus", "--example", "bench"];
+    process::run(workspace::cargo().args(arguments))?;
+    let metadata = Metadata::read()?;
+    // Not in the folder for temporary files: on some systems that is no disk.
+    let folder = metadata.target_directory.join("tmp");
+    std::fs::create_dir_all(&folder).map_err(Error::io(format!("create {}", folder.display())))?;
+    let mut bench = Command::new(metadata.programs("release").join("examples").join("bench"));
+    bench.arg("--folder").arg(folder);
+    Ok(bench)
 }

@@ -1,7 +1,6 @@
-//! The servers that the tests need: found, installed where that is allowed, started, stopped.
+//! What the tests need besides Rust: programs found, or installed where that is allowed, and a PostgreSQL server.
 
 mod keeper;
-mod nats;
 mod packages;
 mod postgres;
 
@@ -11,43 +10,61 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::process::Progress;
 use crate::services::keeper::Keeper;
+use crate::services::packages::Package;
 
-/// Where the programs are.
-pub(crate) struct Programs {
-    nats_server: PathBuf,
-    /// The folder with `initdb`, `postgres` and `pg_isready`.
-    postgres: PathBuf,
-}
-
-/// Both servers, running; dropping them stops them and removes their data.
+/// PostgreSQL, running; dropping it stops it and removes its data. Each test that needs NATS starts one of its own.
 pub(crate) struct Services {
     pub(crate) database_url: String,
-    pub(crate) nats_url: String,
-    _keepers: [Keeper; 2],
-}
-
-/// Finds the programs. What is missing is installed from the distribution's packages where we
-/// may (root on Debian and its relatives); otherwise the error says what to install.
-pub(crate) fn provide(progress: &Progress) -> Result<Programs, Error> {
-    let missing = match (nats::find(), postgres::find()) {
-        (Some(nats_server), Some(postgres)) => return Ok(Programs { nats_server, postgres }),
-        (None, Some(_)) => vec![packages::NATS],
-        (Some(_), None) => vec![packages::POSTGRES],
-        (None, None) => vec![packages::NATS, packages::POSTGRES],
-    };
-    packages::install(&missing, progress)?;
-    match (nats::find(), postgres::find()) {
-        (Some(nats_server), Some(postgres)) => Ok(Programs { nats_server, postgres }),
-        _ => Err(packages::wanted(&missing)),
-    }
+    _keeper: Keeper,
 }
 
 impl Services {
-    pub(crate) fn start(programs: &Programs, progress: &Progress) -> Result<Services, Error> {
-        let (nats, nats_url) = nats::start(&programs.nats_server, progress)?;
-        let (postgres, database_url) = postgres::start(&programs.postgres, progress)?;
-        Ok(Services { database_url, nats_url, _keepers: [postgres, nats] })
+    /// Sees to every program, and starts what is shared by all tests.
+    pub(crate) fn start(progress: &Progress) -> Result<Services, Error> {
+        let postgres = postgres::find().ok_or_else(|| packages::wanted(&[Package::Postgres]))?;
+        let (keeper, database_url) = postgres::start(&postgres, progress)?;
+        Ok(Services { database_url, _keeper: keeper })
     }
+}
+
+/// Sees to the programs that the tests need. What is missing is installed from the distribution's packages where we may
+/// (root on Debian and its relatives); otherwise the error says what to install.
+pub(crate) fn provide(progress: &Progress) -> Result<(), Error> {
+    provide_all(&[Package::Nats, Package::Postgres, Package::Strace], progress)
+}
+
+/// Sees to `nats-server` alone, for programs that find and start it themselves.
+pub(crate) fn provide_nats(progress: &Progress) -> Result<(), Error> {
+    provide_all(&[Package::Nats], progress)
+}
+
+fn provide_all(packages: &[Package], progress: &Progress) -> Result<(), Error> {
+    let missing = |packages: &[Package]| {
+        packages.iter().copied().filter(|package| !is_installed(*package)).collect::<Vec<_>>()
+    };
+    let wanted = missing(packages);
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    packages::install(&wanted, progress)?;
+    match missing(&wanted)[..] {
+        [] => Ok(()),
+        ref still => Err(packages::wanted(still)),
+    }
+}
+
+fn is_installed(package: Package) -> bool {
+    match package {
+        Package::Nats => has_program("nats-server"),
+        Package::Strace => has_program("strace"),
+        Package::Postgres => postgres::find().is_some(),
+    }
+}
+
+fn has_program(name: &str) -> bool {
+    // Debian puts servers where the path of an ordinary user does not look.
+    let mut folders = search_path().into_iter().chain(["/usr/sbin".into()]);
+    folders.any(|folder| is_file_in(&folder, name))
 }
 
 /// A port that was free a moment ago. Another process may take it before the server does; then

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every test of the project, with real servers beside it.
+//! `cargo xtask test`: every test of the project, with a real PostgreSQL beside it.
 //!
-//! The servers are private to the run: free ports, temporary directories, stopped and removed at
-//! the end however the run ends. Tests find them, and the server under test, in three variables.
+//! The server is private to the run: a free port, a temporary directory, stopped and removed at the end however the run
+//! ends. Tests find it, and the program under test, in two variables; those that need NATS start one of their own.
 
 use std::process::Command;
 
@@ -12,22 +12,17 @@ use crate::workspace::{self, Metadata};
 
 /// `postgres://…`, a server on which a test may create databases.
 const DATABASE_URL: &str = "OMNI_TEST_DATABASE_URL";
-/// `nats://…`, a server with JetStream.
-const NATS_URL: &str = "OMNI_TEST_NATS_URL";
 /// The path of the `omni` program built from this tree.
 const BINARY: &str = "OMNI_TEST_BINARY";
 
 /// Runs everything, or with `arguments` what they select for the test runner.
 pub(crate) fn run(arguments: &[String], progress: &Progress) -> Result<(), Error> {
-    let programs = services::provide(progress)?;
+    services::provide(progress)?;
     build(arguments, progress)?;
     let binary = Metadata::read()?.programs("debug").join("omni");
-    let services = Services::start(&programs, progress)?;
+    let services = Services::start(progress)?;
     let with_services = |command: &mut Command| {
-        command
-            .env(DATABASE_URL, &services.database_url)
-            .env(NATS_URL, &services.nats_url)
-            .env(BINARY, &binary);
+        command.env(DATABASE_URL, &services.database_url).env(BINARY, &binary);
         process::run(command)
     };
 
@@ -41,7 +36,7 @@ pub(crate) fn run(arguments: &[String], progress: &Progress) -> Result<(), Error
     progress.say("running the tests");
     let tests = with_services(&mut runner(arguments));
 
-    progress.say("stopping PostgreSQL and NATS");
+    progress.say("stopping PostgreSQL");
     drop(services);
     progress.say("done");
     examples.and(tests)

@@ -126,6 +126,7 @@ fn failure(error: AppendError) -> Error {
         AppendError::Overloaded | AppendError::Stopped | AppendError::Store(_) => true,
         AppendError::Refused(_)
         | AppendError::Metadata { .. }
+        | AppendError::TooLarge { .. }
         | AppendError::Conflict { .. }
         | AppendError::Loop { .. } => false,
     };

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::sync::watch;
 
 /// How far the process has come.
@@ -17,9 +19,21 @@ pub enum State {
     Draining,
 }
 
+/// Whether the bus can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Connection {
+    /// Events come and go.
+    Up,
+    /// The connection is lost and is being made again; events wait in the store.
+    Reconnecting,
+    /// As `reconnecting`, for so long that somebody should look.
+    Degraded,
+}
+
 /// The switch; clones share it.
 #[derive(Clone, Debug)]
-pub struct Health(Arc<watch::Sender<State>>);
+pub struct Health(Arc<watch::Sender<State>>, Arc<watch::Sender<Connection>>);
 
 impl Default for Health {
     fn default() -> Self {
@@ -30,7 +44,8 @@ impl Default for Health {
 impl Health {
     /// A process that is starting.
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(State::Starting)))
+        let (state, bus) = (State::Starting, Connection::Up);
+        Self(Arc::new(watch::Sender::new(state)), Arc::new(watch::Sender::new(bus)))
     }
 
     /// Everything runs: `/readyz` answers 200 from now on.
@@ -41,6 +56,16 @@ impl Health {
     /// Stop has been asked for: `/readyz` answers 503 and live streams end, so that a graceful stop is not held up.
     pub fn set_draining(&self) {
         self.advance(State::Draining);
+    }
+
+    /// Says whether the bus can be reached. It is shown, and changes nothing else: events are taken all the same.
+    pub fn set_bus(&self, connection: Connection) {
+        self.1.send_replace(connection);
+    }
+
+    /// Whether the bus can be reached.
+    pub fn bus(&self) -> Connection {
+        *self.1.borrow()
     }
 
     /// How far the process has come.

@@ -25,5 +25,5 @@ mod tests;
 
 pub use app::{App, MetricsText};
 pub use body::BODY_MAX;
-pub use health::{Health, State};
+pub use health::{Connection, Health, State};
 pub use router::router;

@@ -9,7 +9,8 @@ use std::{
 };
 
 use omni_clock::{Clock, Random};
-use omni_event_bus::{ConsumerConfig, EventBus, Start};
+use omni_event_bus::{Consumer, ConsumerConfig, Error, EventBus, Start};
+use omni_event_log::Repeats;
 use omni_events::SubjectPattern;
 use omni_store::Store;
 use tokio::sync::mpsc;
@@ -24,7 +25,9 @@ use crate::{
 };
 
 /// The durable consumer that all replicas share.
-const CONSUMER: &str = "automations";
+pub const CONSUMER: &str = "automations";
+/// Wait before the consumer is opened again while the bus is away.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// Events taken from the bus at once.
 const BATCH_MAX: usize = 256;
 
@@ -71,6 +74,7 @@ pub struct Engine {
     pub(crate) runner: Runner,
     pub(crate) config: EngineConfig,
     pub(crate) stats: Arc<EngineStats>,
+    pub(crate) repeats: Repeats,
 }
 
 impl Engine {
@@ -83,7 +87,14 @@ impl Engine {
         config: EngineConfig,
     ) -> Self {
         let runner = Runner { clock: clock.clone(), random };
-        Self { automations, store, bus, clock, runner, config, stats: Arc::default() }
+        let (stats, repeats) = (Arc::default(), Repeats::default());
+        Self { automations, store, bus, clock, runner, config, stats, repeats }
+    }
+
+    /// Says which events may be on the bus twice. An engine that is not told takes a first delivery for the only one.
+    #[must_use]
+    pub fn with_repeats(self, repeats: Repeats) -> Self {
+        Self { repeats, ..self }
     }
 
     /// The counters of this engine.
@@ -95,8 +106,8 @@ impl Engine {
     ///
     /// # Errors
     /// When the consumer cannot be opened.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), omni_event_bus::Error> {
-        let mut consumer = self.bus.consumer(self.consumer_config()).await?;
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+        let Some(mut consumer) = self.open(&stop).await? else { return Ok(()) };
         let (record, waiting) = mpsc::channel(WAITING_MAX);
         let in_hand = Arc::new(InHand::default());
         let recorder = Recorder {
@@ -132,6 +143,22 @@ impl Engine {
             tracing::error!("the recorder ended badly; its events will be delivered again");
         }
         Ok(())
+    }
+
+    /// Opens the consumer, as soon as the bus is there; `None` when it was told to stop before.
+    async fn open(&self, stop: &CancellationToken) -> Result<Option<Consumer>, Error> {
+        loop {
+            match self.bus.consumer(self.consumer_config()).await {
+                Ok(consumer) => return Ok(Some(consumer)),
+                Err(Error::Unavailable { reason }) => {
+                    tracing::warn!(reason, "the engine waits for the bus");
+                }
+                Err(error) => return Err(error),
+            }
+            if stop.run_until_cancelled(self.clock.sleep(OPEN_AGAIN)).await.is_none() {
+                return Ok(None);
+            }
+        }
     }
 
     fn consumer_config(&self) -> ConsumerConfig {

@@ -140,7 +140,7 @@ impl Handling {
             Some(Err(panic)) => {
                 let reason = format!("the engine panicked: {}", message_of(&*panic));
                 tracing::error!(event = %event, reason, "an event could not be handled");
-                if let Some(delivery) = self.in_hand.release(event).await {
+                for delivery in self.in_hand.release(event).await {
                     delivery.fail(&reason).await;
                 }
             }
@@ -189,13 +189,14 @@ impl Handling {
         Some(found)
     }
 
-    /// Whether no other process can have had this event before: it is delivered for the first time, the store has one
-    /// process at a time, and it was received after this one began, by a clock that has not been set back since.
+    /// Whether nobody can have had this event before: it is delivered for the first time and is on the bus once, the store
+    /// has one process at a time, and it was received after this one began, by a clock that has not been set back since.
     fn is_fresh(&self, event: &Event, attempt: u32) -> bool {
         attempt <= 1
             && self.engine.store.kind() == Kind::Sqlite
             && event.received_at > self.engine.automations.opened()
             && event.received_at <= self.engine.clock.now()
+            && !self.engine.repeats.cover(event.received_at)
     }
 
     async fn recorded(

@@ -17,6 +17,6 @@ mod trying;
 pub use automations::Automations;
 pub use cache::Refresher;
 pub use definition::{ActionSpec, Automation, Definition, OnError};
-pub use engine::{Engine, EngineConfig, EngineStats};
+pub use engine::{CONSUMER, Engine, EngineConfig, EngineStats};
 pub use error::{Error, Problem};
 pub use execution::{ActionResult, ActionStatus, Execution, ExecutionStatus};

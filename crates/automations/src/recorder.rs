@@ -143,11 +143,16 @@ impl Recorder {
             settled.strikes += u8::from(recorded);
             if settled.strikes < STRIKES_MAX {
                 kept.push(settled);
-            } else if let Some(delivery) = self.in_hand.release(settled.event).await {
-                let reason = format!("what was done cannot be recorded: {reason}");
-                tracing::error!(event = %settled.event, reason, "an event is given up");
+                continue;
+            }
+            let reason = format!("what was done cannot be recorded: {reason}");
+            tracing::error!(event = %settled.event, reason, "an event is given up");
+            let mut deliveries = self.in_hand.release(settled.event).await;
+            // One dead letter, however often it was published.
+            if let Some(delivery) = deliveries.pop() {
                 delivery.reject(&reason).await;
             }
+            self.bus.ack_all(deliveries).await;
         }
         kept
     }

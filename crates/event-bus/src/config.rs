@@ -7,7 +7,7 @@ use omni_clock::{Clock, Random};
 use omni_events::SubjectPattern;
 use omni_retry::{Policy, Strategy};
 
-use crate::Error;
+use crate::{Error, Limits, OrderingKey};
 
 /// Longest name of a consumer, in bytes; it is a key in the storage and a part of subjects on a broker.
 const NAME_LEN_MAX: usize = 128;
@@ -33,6 +33,20 @@ pub struct EmbeddedOptions {
     pub clock: Arc<dyn Clock>,
     /// Spreads retry delays.
     pub random: Arc<Random>,
+    /// How much the streams keep.
+    pub limits: Limits,
+}
+
+impl Default for EmbeddedOptions {
+    /// Every commit synced, the clock of the machine, the usual limits.
+    fn default() -> Self {
+        Self {
+            sync: Sync::EveryCommit,
+            clock: Arc::new(omni_clock::SystemClock::new()),
+            random: Arc::new(Random::from_entropy()),
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// Where a new consumer begins. One that exists goes on where it was.
@@ -67,6 +81,8 @@ pub struct ConsumerConfig {
     pub ack_wait: Duration,
     /// How often a message is tried, and how long after a failure. After the last attempt it is a dead letter.
     pub retry: Policy,
+    /// What messages must be handled one after the other; without it all are handled side by side.
+    pub ordering: Option<OrderingKey>,
 }
 
 impl ConsumerConfig {
@@ -86,6 +102,7 @@ impl ConsumerConfig {
                 strategy: Strategy::Exponential,
                 jitter: 0.0,
             },
+            ordering: None,
         }
     }
 
@@ -106,6 +123,9 @@ impl ConsumerConfig {
             return Err(invalid(
                 "without an ack wait every message would be handed out twice".into(),
             ));
+        }
+        if let Some(key) = &self.ordering {
+            key.check().map_err(invalid)?;
         }
         self.retry.check().map_err(invalid)
     }

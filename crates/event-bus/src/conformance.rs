@@ -7,9 +7,14 @@
 #![expect(clippy::expect_used, reason = "a failed expectation is what a check is for")]
 
 pub mod consuming;
+mod events;
 pub mod lifecycle;
+pub mod ordering;
 pub mod publishing;
+pub mod reading;
+pub mod routing;
 pub mod settling;
+pub mod subscribing;
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
@@ -21,6 +26,11 @@ use crate::{Consumer, ConsumerConfig, Delivery, EventBus, Message, Start};
 
 /// Longest that anything may take. Only a failing check waits so long.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How far a clock that is moved by hand goes at once, and how long it stands still before: ten times as fast as the
+/// machine's leaves room for a busy machine.
+const STEP: Duration = Duration::from_millis(50);
+const STEP_PAUSE: Duration = Duration::from_millis(5);
 
 type Opening = Pin<Box<dyn Future<Output = EventBus> + Send>>;
 
@@ -39,6 +49,18 @@ impl Time {
         match self {
             Self::Manual(clock) => clock.advance(duration),
             Self::Real(clock) => clock.sleep(duration).await,
+        }
+    }
+
+    /// Lets time pass until something has happened: in small steps, so that nothing is late that is done by the clock.
+    pub async fn until<T>(&self, happening: impl Future<Output = T>) -> T {
+        tokio::pin!(happening);
+        loop {
+            let Self::Manual(clock) = self else { return happening.await };
+            match tokio::time::timeout(STEP_PAUSE, &mut happening).await {
+                Ok(happened) => return happened,
+                Err(_) => clock.advance(STEP),
+            }
         }
     }
 
@@ -107,12 +129,37 @@ pub async fn run_all(place: impl Fn() -> Suite) {
     settling::failures_end_as_dead_letters(&place()).await;
     settling::silence_ends_as_dead_letter(&place()).await;
     settling::the_rejected_is_dead_at_once(&place()).await;
+    subscribing::handlers_run_side_by_side(&place()).await;
+    subscribing::failures_are_tried_again(&place()).await;
+    subscribing::handlers_decide_what_becomes_of_an_event(&place()).await;
+    subscribing::panics_and_nonsense_are_survived(&place()).await;
+    subscribing::slow_handlers_are_kept_alive(&place()).await;
+    subscribing::only_valid_events_are_handled(&place()).await;
+    subscribing::a_drain_finishes_handlers(&place()).await;
+    subscribing::a_removed_consumer_ends_its_subscription(&place()).await;
+    ordering::keys_go_one_at_a_time(&place()).await;
+    ordering::a_blocked_key_parks_alone(&place()).await;
+    ordering::what_is_parked_is_kept_alive(&place()).await;
+    ordering::a_dropped_message_comes_before_its_followers(&place()).await;
+    ordering::members_share_lanes(&place()).await;
+    ordering::order_outlives_a_restart(&place()).await;
+    ordering::moving_forgets_what_is_parked(&place()).await;
+    ordering::handlers_keep_the_order_of_each_key(&place()).await;
     lifecycle::consumers_resume(&place()).await;
     lifecycle::an_idle_consumer_misses_nothing(&place()).await;
     lifecycle::consumers_can_be_moved(&place()).await;
     lifecycle::consumers_can_be_removed(&place()).await;
     lifecycle::old_messages_are_removed(&place()).await;
     lifecycle::drain_ends_everything(&place()).await;
+    reading::pages_are_read(&place()).await;
+    reading::replays_merge_streams(&place()).await;
+    reading::replays_keep_their_bounds(&place()).await;
+    reading::replays_keep_their_rate(&place()).await;
+    reading::odd_replays_are_refused(&place()).await;
+    reading::the_identity_stays(&place()).await;
+    routing::open_consumers_find_routed_messages(&place()).await;
+    routing::other_consumers_find_routed_messages(&place()).await;
+    routing::replays_find_routed_messages(&place()).await;
 }
 
 /// A message with a number in it.

@@ -2,7 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{ConsumerConfig, Delivery, Error, bus::Shared, delivery::Member};
+use crate::{
+    ConsumerConfig, Delivery, Error, Pulled, Settlement,
+    bus::Shared,
+    delivery::Member,
+    group::Group,
+    ordered::{Look, Ordered},
+    sleeping::sleep_until,
+};
 
 /// How long to wait before pulling again when pulling failed, so that a broken disk does not also burn the processor.
 const PULL_FAILED_WAIT: Duration = Duration::from_secs(1);
@@ -11,22 +18,41 @@ const PULL_FAILED_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Consumer {
     member: Arc<Member>,
+    /// What was pulled and not given to the caller, because the call was cancelled.
+    pulled: Vec<Delivery>,
+}
+
+/// Why there are no more messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoMore {
+    /// The bus is draining.
+    Drained,
+    /// The consumer was removed.
+    Forgotten,
 }
 
 impl Consumer {
-    pub(crate) fn new(shared: Arc<Shared>, config: ConsumerConfig) -> Self {
-        let ConsumerConfig { name, retry, .. } = config;
-        Self { member: Arc::new(Member { shared, name, retry }) }
+    pub(crate) fn new(shared: Arc<Shared>, group: Arc<Group>) -> Self {
+        Self { member: Arc::new(Member { shared, group }), pulled: Vec::new() }
     }
 
     /// The durable name.
     pub fn name(&self) -> &str {
-        &self.member.name
+        &self.member.group.config.name
+    }
+
+    pub(crate) fn config(&self) -> &ConsumerConfig {
+        &self.member.group.config
+    }
+
+    /// Settles messages that are not given back one by one.
+    pub(crate) async fn settle(&self, settlements: Vec<Settlement>) {
+        self.member.settle(settlements).await;
     }
 
     /// Waits for the next message. `None` means the bus is draining, or the consumer was removed.
     ///
-    /// May be cancelled: nothing is lost, at worst a message comes after its ack wait.
+    /// May be cancelled: nothing is lost.
     pub async fn next(&mut self) -> Option<Delivery> {
         self.next_batch(1).await.pop()
     }
@@ -36,36 +62,98 @@ impl Consumer {
     ///
     /// May be cancelled like [`Consumer::next`].
     pub async fn next_batch(&mut self, max: usize) -> Vec<Delivery> {
-        let shared = &self.member.shared;
+        self.batch(max).await.unwrap_or_default()
+    }
+
+    /// Like [`Consumer::next_batch`], and says why there are no more; what it returns is never empty.
+    pub(crate) async fn batch(&mut self, max: usize) -> Result<Vec<Delivery>, NoMore> {
+        let max = max.max(1);
+        while self.pulled.is_empty() {
+            let pulled = match &self.member.group.ordered {
+                Some(ordered) => self.member.take(ordered, max).await?,
+                None => self.member.pull(max).await?,
+            };
+            let now = self.member.shared.clock.elapsed();
+            let attempts_max = self.member.group.config.retry.max_attempts;
+            let mut exhausted = Vec::new();
+            for pulled in pulled {
+                let delivery = Delivery::new(pulled, &self.member, now);
+                let tired = delivery.attempt > attempts_max;
+                if tired { &mut exhausted } else { &mut self.pulled }.push(delivery);
+            }
+            // Only what is kept in `self` outlives a cancellation here; the exhausted come back and are found again.
+            for delivery in exhausted {
+                delivery.exhausted().await;
+            }
+        }
+        let rest = self.pulled.split_off(max.min(self.pulled.len()));
+        let deliveries = std::mem::replace(&mut self.pulled, rest);
+        let again = deliveries.iter().filter(|delivery| delivery.attempt > 1).count();
+        for consumed in [&self.member.shared.counters.consumed, &self.member.group.consumed] {
+            consumed.delivered.add(deliveries.len());
+            consumed.redelivered.add(again);
+        }
+        Ok(deliveries)
+    }
+}
+
+impl Member {
+    /// Asks the backend until it has something.
+    pub(crate) async fn pull(&self, max: usize) -> Result<Vec<Pulled>, NoMore> {
         loop {
-            let pulled = match shared.backend.pull(&self.member.name, max.max(1)).await {
-                Ok(pulled) if pulled.is_empty() => return Vec::new(),
-                Ok(pulled) => pulled,
-                Err(Error::Closed | Error::NoConsumer { .. }) => return Vec::new(),
+            if self.group.forgotten.is_cancelled() {
+                return Err(NoMore::Forgotten);
+            }
+            match self.shared.backend.pull(&self.group.config.name, max).await {
+                Ok(pulled) if pulled.is_empty() => return Err(NoMore::Drained),
+                Ok(pulled) => return Ok(pulled),
+                Err(Error::Closed) => return Err(NoMore::Drained),
+                Err(Error::NoConsumer { .. }) => {
+                    self.shared.groups.forget(&self.group);
+                    return Err(NoMore::Forgotten);
+                }
                 Err(error) => {
                     tracing::error!(
-                        consumer = self.member.name,
+                        consumer = self.group.config.name,
                         error = &error as &dyn std::error::Error,
                         "pulling failed"
                     );
-                    shared.clock.sleep(PULL_FAILED_WAIT).await;
-                    continue;
-                }
-            };
-            let attempts_max = self.member.retry.max_attempts;
-            let mut deliveries = Vec::with_capacity(pulled.len());
-            for delivery in pulled.into_iter().map(|pulled| Delivery::new(pulled, &self.member)) {
-                if delivery.attempt > attempts_max {
-                    delivery.exhausted().await;
-                } else {
-                    deliveries.push(delivery);
+                    self.shared.clock.sleep(PULL_FAILED_WAIT).await;
                 }
             }
-            if !deliveries.is_empty() {
-                let again = deliveries.iter().filter(|delivery| delivery.attempt > 1).count();
-                shared.counters.delivered.add(deliveries.len());
-                shared.counters.redelivered.add(again);
-                return deliveries;
+        }
+    }
+
+    /// Takes what the lanes let go, and has more pulled while that is nothing.
+    async fn take(&self, ordered: &Ordered, max: usize) -> Result<Vec<Pulled>, NoMore> {
+        let (shared, group) = (&*self.shared, &*self.group);
+        let name = &group.config.name;
+        let mut changes = ordered.subscribe();
+        loop {
+            changes.mark_unchanged();
+            if group.forgotten.is_cancelled() {
+                return Err(NoMore::Forgotten);
+            }
+            if shared.closing.is_cancelled() {
+                return Err(NoMore::Drained);
+            }
+            let epoch = shared.backend.epoch(name);
+            let Look { pulled, room, lapse } = ordered.take(epoch, shared.clock.elapsed(), max)?;
+            if !pulled.is_empty() {
+                return Ok(pulled);
+            }
+            let _want = ordered.want(room.min(max));
+            let lapsed = async {
+                match lapse {
+                    Some(lapse) => sleep_until(&*shared.clock, lapse).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = group.forgotten.cancelled() => {}
+                () = shared.closing.cancelled() => {}
+                () = lapsed => {}
             }
         }
     }

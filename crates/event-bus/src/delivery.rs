@@ -5,12 +5,20 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use omni_events::Event;
-use omni_retry::Policy;
 
-use crate::{Error, Message, Pulled, Settlement, Stream, Verdict, backend::decode, bus::Shared};
+use crate::{
+    Error, Message, Pulled, Settlement, Stream, Verdict, backend::decode, bus::Shared,
+    group::Group, lanes::Place,
+};
 
-/// Longest reason that is kept, in bytes; an error of a remote party may be as long as that party likes.
+/// Longest reason that is kept of one attempt, in bytes; an error of a remote party may be as long as that party likes.
 const REASON_LEN_MAX: usize = 512;
+
+/// Most that is kept of the reasons of all attempts, in bytes: they travel with the message.
+const REASONS_LEN_MAX: usize = 64 << 10;
+
+/// Longest reason of a rejection, in bytes; there is one, and it may list everything that is wrong with the message.
+const REJECTION_LEN_MAX: usize = 4 << 10;
 
 /// A message that was handed out and waits to be settled.
 #[derive(Debug)]
@@ -26,20 +34,26 @@ pub struct Delivery {
     /// How often it has been handed out, this time included.
     pub attempt: u32,
     pub(crate) member: Arc<Member>,
+    /// When it was handed out, by the clock's elapsed time.
+    pub(crate) since: Duration,
 }
 
 /// What the deliveries of one consumer have in common.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) name: String,
-    pub(crate) retry: Policy,
+    pub(crate) group: Arc<Group>,
 }
 
 impl Delivery {
-    pub(crate) fn new(pulled: Pulled, member: &Arc<Member>) -> Self {
+    pub(crate) fn new(pulled: Pulled, member: &Arc<Member>, since: Duration) -> Self {
         let Pulled { message, stream, sequence, published_at, attempt } = pulled;
-        Self { message, stream, sequence, published_at, attempt, member: Arc::clone(member) }
+        let member = Arc::clone(member);
+        Self { message, stream, sequence, published_at, attempt, member, since }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        (self.stream, self.sequence)
     }
 
     /// The event it carries.
@@ -55,8 +69,7 @@ impl Delivery {
     /// This does not wait for the storage, and a crash may still bring the message back, so the work must bear to be
     /// done twice. For many at once use [`EventBus::ack_all`](crate::EventBus::ack_all).
     pub async fn ack(self) {
-        self.member.shared.counters.acked.add(1);
-        self.settle(Verdict::Ack).await;
+        ack_all(&self.member, std::slice::from_ref(&self)).await;
     }
 
     /// Not now: it is handed out again after the delay, or after the delay of the retry policy.
@@ -71,22 +84,28 @@ impl Delivery {
         self.again(None, reason).await;
     }
 
+    /// The work failed: like [`Delivery::fail`], with a delay of its own.
+    pub async fn retry_in(self, delay: Duration, reason: &str) {
+        self.again(Some(delay), reason).await;
+    }
+
     /// The work can never be done: it becomes a dead letter now.
     pub async fn reject(self, reason: &str) {
-        let reason = clip(reason);
+        let reason = clip(reason, REJECTION_LEN_MAX);
         self.bury(reason).await;
     }
 
     /// It takes longer: the ack wait begins anew.
     pub async fn in_progress(&self) {
-        let settlement = self.settlement(Verdict::InProgress);
-        self.member.shared.settle(&self.member.name, vec![settlement]).await;
+        self.member.settle(vec![self.settlement(Verdict::InProgress)]).await;
     }
 
-    async fn again(self, delay: Option<Duration>, reason: &str) {
-        let reason = format!("attempt {}: {}", self.attempt, clip(reason));
-        let fraction = self.member.shared.random.fraction();
-        match self.member.retry.delay_after(self.attempt, fraction) {
+    pub(crate) async fn again(self, delay: Option<Duration>, reason: &str) {
+        let policy = &self.member.group.config.retry;
+        let attempts = usize::try_from(policy.max_attempts).unwrap_or(usize::MAX).max(1);
+        let reason = clip(reason, REASON_LEN_MAX.min(REASONS_LEN_MAX / attempts));
+        let reason = format!("attempt {}: {reason}", self.attempt);
+        match policy.delay_after(self.attempt, self.member.shared.random.fraction()) {
             Some(usual) => {
                 let delay = delay.unwrap_or(usual);
                 self.settle(Verdict::Retry { delay, reason }).await;
@@ -97,7 +116,7 @@ impl Delivery {
 
     async fn bury(self, reason: String) {
         tracing::warn!(
-            consumer = self.member.name,
+            consumer = self.member.group.config.name,
             stream = %self.stream,
             sequence = self.sequence,
             id = %self.message.id,
@@ -105,7 +124,8 @@ impl Delivery {
             reason,
             "a message is given up and kept as a dead letter"
         );
-        self.member.shared.counters.dead_lettered.add(1);
+        self.member.shared.counters.consumed.dead_lettered.add(1);
+        self.member.group.consumed.dead_lettered.add(1);
         self.settle(Verdict::Dead { reason }).await;
     }
 
@@ -117,8 +137,7 @@ impl Delivery {
     }
 
     async fn settle(self, verdict: Verdict) {
-        let settlement = self.settlement(verdict);
-        self.member.shared.settle(&self.member.name, vec![settlement]).await;
+        self.member.settle(vec![self.settlement(verdict)]).await;
     }
 
     pub(crate) fn settlement(&self, verdict: Verdict) -> Settlement {
@@ -127,8 +146,29 @@ impl Delivery {
     }
 }
 
-fn clip(reason: &str) -> String {
-    reason[..reason.floor_char_boundary(REASON_LEN_MAX)].to_owned()
+impl Member {
+    /// Hands settlements to the lanes and the backend. A failure only means that the messages come back.
+    pub(crate) async fn settle(&self, settlements: Vec<Settlement>) {
+        // First, and without a wait: a lane whose message was settled but not taken out would stand still.
+        if let Some(ordered) = &self.group.ordered {
+            ordered.settle(&settlements, self.shared.clock.elapsed());
+        }
+        self.shared.settle(&self.group.config.name, settlements).await;
+    }
+}
+
+/// Acknowledges deliveries of one member.
+pub(crate) async fn ack_all(member: &Member, deliveries: &[Delivery]) {
+    let now = member.shared.clock.elapsed();
+    let latencies = deliveries.iter().map(|delivery| now.saturating_sub(delivery.since));
+    member.group.consumed.ack(latencies);
+    member.shared.counters.consumed.acked.add(deliveries.len());
+    let settlements = deliveries.iter().map(|delivery| delivery.settlement(Verdict::Ack));
+    member.settle(settlements.collect()).await;
+}
+
+fn clip(reason: &str, len_max: usize) -> String {
+    reason[..reason.floor_char_boundary(len_max)].to_owned()
 }
 
 #[cfg(test)]
@@ -138,8 +178,8 @@ mod tests {
     #[test]
     fn a_reason_is_cut_between_characters() {
         let long = "é".repeat(400);
-        assert_eq!(clip(&long).len(), 512);
-        assert_eq!(clip(&format!("x{long}")).len(), 511);
-        assert_eq!(clip("short"), "short");
+        assert_eq!(clip(&long, 512).len(), 512);
+        assert_eq!(clip(&format!("x{long}"), 512).len(), 511);
+        assert_eq!(clip("short", 512), "short");
     }
 }

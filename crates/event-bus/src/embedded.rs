@@ -4,6 +4,7 @@
 //! are behind. It must stay true that sequences, ids and positions are those of one process: a lock file sees to it.
 
 mod checkpoint;
+mod commands;
 mod commit;
 mod cursor;
 mod dedupe;
@@ -11,6 +12,7 @@ mod durable;
 mod engine;
 mod log;
 mod open;
+mod purging;
 mod ranges;
 mod readers;
 mod schema;
@@ -27,24 +29,26 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::{
-    sync::{Mutex, mpsc, oneshot},
+    sync::{Mutex, mpsc, watch},
     task::spawn_blocking,
 };
 
 use self::{
     checkpoint::Checkpoints,
+    commands::{Command, Reply, ask},
     durable::{Durable, sleep_until},
     engine::{Engine, flush_late},
     log::Log,
+    open::Streams,
     readers::Readers,
     schema::Files,
     state::Taken,
     sync::Syncs,
-    writer::{Command, Reply, Writer},
+    writer::Writer,
 };
 use crate::{
-    Backend, ConsumerConfig, DeadLetter, EmbeddedOptions, Error, Message, Position, Pulled,
-    Receipt, Settlement, Start, Stream, Sync,
+    Addressed, Backend, ConsumerConfig, DeadLetter, EmbeddedOptions, Error, Health, Page, Position,
+    Pulled, Read, Receipt, Settlement, Start, Stream, Sync, routes,
 };
 
 /// Commands that may wait for the writer; then publishers wait for room.
@@ -53,12 +57,16 @@ const COMMANDS_MAX: usize = 4096;
 /// How long a settlement may wait for a commit to ride in, when every commit is synced.
 const SETTLE_LINGER: Duration = Duration::from_millis(50);
 
+/// Largest message, in bytes. It bounds what one commit holds in memory.
+const MESSAGE_SIZE_MAX: usize = 16 << 20;
+
 /// An open bus in this process.
 #[derive(Debug)]
 pub(crate) struct Embedded {
     engine: Arc<Engine>,
     commands: Option<mpsc::Sender<Command>>,
     thread: Option<JoinHandle<()>>,
+    identity: String,
     /// Held while a consumer is opened or moved, so that two members do not make two of it.
     opening: Mutex<()>,
 }
@@ -75,20 +83,29 @@ impl Embedded {
         let opened = spawn_blocking(move || {
             let files = Files::in_directory(&directory)?;
             let lock = files.lock()?;
-            let connection = files.writer()?;
-            let now = options.clock.now().timestamp_micros();
-            let heads = open::heads(&connection).map_err(Error::backend("read its streams"))?;
-            let dedupe =
-                open::dedupe(&connection, now).map_err(Error::backend("read its streams"))?;
-            let log = Log::new(heads.map(|head| head.sequence));
+            let now = options.clock.now();
+            let connection = files.writer(&options.random.uuid_v7(now).to_string())?;
+            let (identity, heads, dedupe) = open::bus(&connection, now.timestamp_micros())
+                .map_err(Error::backend("read its streams"))?;
             let readers = Readers::new(files.clone());
-            let engine = Arc::new(Engine::new(log, readers, options.clock));
+            let engine =
+                Arc::new(Engine::new(Log::new(&heads), readers, options.clock, options.limits));
             let checkpoints = Checkpoints::new(files, commands);
             let syncs = Syncs::new(options.sync);
-            let commands = receiver;
             let shared = Arc::clone(&engine);
-            let writer =
-                Writer { connection, engine, commands, heads, dedupe, syncs, checkpoints, lock };
+            let writer = Writer {
+                connection,
+                engine,
+                commands: receiver,
+                heads,
+                dedupe,
+                syncs,
+                checkpoints,
+                failures: 0,
+                expected: 0,
+                broken: None,
+                lock,
+            };
             let thread = thread::Builder::new()
                 .name("omni-bus-writer".into())
                 .spawn(move || {
@@ -97,27 +114,51 @@ impl Embedded {
                     writer.run();
                 })
                 .map_err(Error::backend("start its writer"))?;
-            Ok((shared, thread))
+            Ok((shared, thread, identity))
         });
-        let (engine, thread) = opened.await.map_err(Error::backend("open"))??;
+        let (engine, thread, identity) = opened.await.map_err(Error::backend("open"))??;
         tokio::spawn(flush_late(Arc::clone(&engine), sender.downgrade(), linger));
-        Ok(Self { engine, commands: Some(sender), thread: Some(thread), opening: Mutex::new(()) })
+        tokio::spawn(purging::excess(Arc::clone(&engine), sender.downgrade()));
+        let (commands, thread) = (Some(sender), Some(thread));
+        Ok(Self { engine, commands, thread, identity, opening: Mutex::new(()) })
+    }
+
+    fn commands(&self) -> Result<&mpsc::Sender<Command>, Error> {
+        self.commands.as_ref().ok_or(Error::Closed)
     }
 
     /// Asks the writer, and waits for its answer.
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        let commands = self.commands.as_ref().ok_or(Error::Closed)?;
-        commands.send(command(reply)).await.map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        ask(self.commands()?, command).await
     }
 
     async fn flush(&self) -> Result<(), Error> {
         self.ask(|reply| Command::Flush { reply: Some(reply) }).await
     }
 
+    /// Has a consumer look for routed messages in more streams, if its filters may select such.
+    async fn extend(&self, durable: &Arc<Durable>, routed: &[Stream]) -> Result<(), Error> {
+        let known = durable.state().streams();
+        let missing: Vec<_> =
+            routed.iter().copied().filter(|stream| !known.contains(stream)).collect();
+        if missing.is_empty()
+            || !routes::may_select_routed(&routes::domains(&durable.config.filters)?)
+        {
+            return Ok(());
+        }
+        let name = durable.config.name.clone();
+        let read = move |connection: &_| open::positions(connection, &name);
+        let mut stored = self.engine.readers.run(read).await?;
+        let cursor = |stream| stored.remove(&stream).unwrap_or_else(|| open::first(stream));
+        let cursors = missing.into_iter().map(cursor).collect();
+        durable.state().extend(cursors);
+        durable.wake();
+        self.engine.mark(durable);
+        Ok(())
+    }
+
     /// Reads the page that a consumer misses, unless another member was quicker.
-    async fn read(
+    async fn read_page(
         &self,
         durable: &Durable,
         stream: Stream,
@@ -128,7 +169,9 @@ impl Embedded {
             return Ok(());
         }
         let filters = durable.config.filters.clone();
-        let read = move |connection: &_| readers::page(connection, stream, range, &filters);
+        let read = move |connection: &_| {
+            readers::page(connection, stream, range, (&filters, readers::PAGE_MESSAGES_MAX))
+        };
         let page = self.engine.readers.run(read).await?;
         durable.state().put(stream, page);
         Ok(())
@@ -137,7 +180,7 @@ impl Embedded {
 
 #[async_trait]
 impl Backend for Embedded {
-    async fn publish(&self, messages: Vec<Message>) -> Result<Vec<Receipt>, Error> {
+    async fn publish(&self, messages: Vec<Addressed>) -> Result<Vec<Receipt>, Error> {
         self.ask(|reply| Command::Publish { messages, reply }).await
     }
 
@@ -150,11 +193,10 @@ impl Backend for Embedded {
             let reason = "it is open here with other settings".to_owned();
             return Err(Error::Consumer { name: config.name.clone(), reason });
         }
-        let streams = open::streams(&config.filters)?;
         // Taken before the positions are read: what is committed in between comes after a new consumer's start.
-        let ends = open::ends(&self.engine.log, streams);
+        let streams = Streams::new(&config.filters, &self.engine.routed(), &self.engine.log)?;
         let wanted = config.clone();
-        let read = move |connection: &_| open::state(connection, &wanted, &ends);
+        let read = move |connection: &_| open::state(connection, &wanted, &streams);
         let state = self.engine.readers.run(read).await?;
         let durable = Arc::new(Durable::new(config.clone(), state));
         self.engine.insert(Arc::clone(&durable));
@@ -175,7 +217,7 @@ impl Backend for Embedded {
             let until = match durable.take(&engine.log, clock, max) {
                 Taken::Messages(pulled) => return Ok(pulled),
                 Taken::Missing { stream, from, through } => {
-                    self.read(&durable, stream, (from, through)).await?;
+                    self.read_page(&durable, stream, (from, through)).await?;
                     continue;
                 }
                 Taken::Nothing { until } => until,
@@ -211,11 +253,12 @@ impl Backend for Embedded {
     async fn seek(&self, consumer: &str, start: Start) -> Result<(), Error> {
         let _opening = self.opening.lock().await;
         let durable = self.engine.durable(consumer)?;
-        let ends = open::ends(&self.engine.log, open::streams(&durable.config.filters)?);
+        let (streams, heads) = (durable.state().streams(), open::heads_of(&self.engine.log));
         let config = ConsumerConfig { start, ..durable.config.clone() };
         let read = move |connection: &_| {
-            let place = |(stream, head)| open::start(connection, stream, head, &config);
-            ends.into_iter().map(place).collect()
+            let place =
+                |stream: Stream| open::start(connection, stream, heads[stream.index()], &config);
+            streams.into_iter().map(place).collect()
         };
         let cursors = self.engine.readers.run(read).await?;
         durable.state().seek(cursors);
@@ -232,21 +275,7 @@ impl Backend for Embedded {
     }
 
     async fn purge_expired(&self) -> Result<u64, Error> {
-        let mut purged = 0;
-        for stream in Stream::ALL {
-            let retention = stream.retention().as_micros() as i64;
-            let horizon = self.engine.clock.now().timestamp_micros() - retention;
-            let read = move |connection: &_| readers::first_at(connection, stream, horizon);
-            let Some(before) = self.engine.readers.run(read).await? else { continue };
-            loop {
-                let step = self.ask(|reply| Command::Purge { stream, before, reply }).await?;
-                if step == 0 {
-                    break;
-                }
-                purged += step;
-            }
-        }
-        Ok(purged)
+        purging::expired(&self.engine, self.commands()?).await
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, Error> {
@@ -254,8 +283,34 @@ impl Backend for Embedded {
         self.engine.readers.run(move |connection| readers::dead_letters(connection, limit)).await
     }
 
+    async fn read(&self, read: &Read) -> Result<Page, Error> {
+        let (read, ends) = (read.clone(), self.engine.log.ends(read.stream));
+        self.engine.readers.run(move |connection| readers::read(connection, &read, ends)).await
+    }
+
     fn positions(&self) -> Vec<Position> {
         self.engine.positions()
+    }
+
+    async fn set_routed(&self, streams: &[Stream]) -> Result<(), Error> {
+        let _opening = self.opening.lock().await;
+        for durable in self.engine.all() {
+            self.extend(&durable, streams).await?;
+        }
+        self.engine.set_routed(streams);
+        Ok(())
+    }
+
+    async fn identity(&self) -> Result<String, Error> {
+        Ok(self.identity.clone())
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.engine.health.subscribe()
+    }
+
+    fn message_size_max(&self) -> usize {
+        MESSAGE_SIZE_MAX
     }
 
     async fn drain(&self) -> Result<(), Error> {

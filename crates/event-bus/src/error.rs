@@ -54,6 +54,12 @@ pub enum Error {
         /// What to change.
         reason: String,
     },
+    /// The settings of a replay do not make sense.
+    #[error("the replay cannot be opened: {reason}")]
+    Replay {
+        /// What to change.
+        reason: String,
+    },
     /// No consumer of that name is open.
     #[error("there is no consumer `{name}`")]
     NoConsumer {
@@ -78,6 +84,28 @@ pub enum Error {
         found: i32,
         /// The newest format known here.
         known: i32,
+    },
+    /// The server could not be reached when the bus was opened, or did not let us in.
+    #[error("could not connect to NATS at {url}: {reason}")]
+    Connect {
+        /// Where, without credentials.
+        url: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// The server cannot do what is needed.
+    #[error("{url} cannot be used for this: {reason}")]
+    Unsupported {
+        /// Where, without credentials.
+        url: String,
+        /// What is missing, and what to do.
+        reason: String,
+    },
+    /// The connection is lost; it is being made again. Publishing once more later is harmless.
+    #[error("the bus cannot be reached: {reason}")]
+    Unavailable {
+        /// What is known.
+        reason: String,
     },
     /// The bus has been drained.
     #[error("the bus is closed")]

@@ -9,7 +9,9 @@ use crate::{Error, EventBus};
 /// How often it looks. Retention is counted in days, so a quarter of an hour keeps each purge small without being late.
 const PURGE_EVERY: Duration = Duration::from_mins(15);
 
-/// Removes messages past their stream's retention, now and then.
+/// Removes messages past the age of their stream, and old dead letters, now and then.
+///
+/// Run it beside the bus. A stream that outgrows its size needs nobody: the bus sees that itself.
 #[derive(Debug)]
 pub struct Retention {
     bus: EventBus,

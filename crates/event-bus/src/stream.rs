@@ -65,7 +65,7 @@ impl Stream {
         }
     }
 
-    /// How long it keeps messages; the store keeps events for longer.
+    /// How long it keeps messages unless [`Limits`](crate::Limits) say otherwise; the store keeps events for longer.
     pub fn retention(self) -> Duration {
         match self {
             Self::Identity => DAY * 90,
@@ -100,6 +100,11 @@ impl Stream {
             Some("*" | ">") => Ok(Self::ALL.to_vec()),
             _ => Self::of(filter.as_str()).map(|stream| vec![stream]),
         }
+    }
+
+    /// The stream of a name such as `MESSAGE`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stream| stream.as_str() == name)
     }
 
     pub(crate) fn tokens() -> String {

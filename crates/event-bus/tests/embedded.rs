@@ -17,6 +17,7 @@ fn options() -> EmbeddedOptions {
         sync: Sync::EveryCommit,
         clock: Arc::new(ManualClock::at_unix(1_800_000_000)),
         random: Arc::new(Random::seeded(7)),
+        ..EmbeddedOptions::default()
     }
 }
 

@@ -2,14 +2,16 @@
 //! engine could not hold afterwards: one such event would fail a whole batch, or stand in the way of all that follow.
 
 use chrono::Datelike as _;
-use omni_events::check_token;
+use omni_events::{Event, check_token};
 
 use crate::{AppendError, Draft};
 
 /// Longest correlation id, source or label that is kept, in bytes: they are columns and log fields.
 const LABEL_LEN_MAX: usize = 256;
-/// Largest payload or capture, in bytes. A message of the bus holds 16 MiB, envelope included.
+/// Largest payload or capture, in bytes, whatever the bus would take.
 const PAYLOAD_MAX: usize = 15 << 20;
+/// More than everything of an event but its payload takes as JSON.
+const ENVELOPE_MAX: usize = 16 << 10;
 /// What every party can write down: RFC 3339 has four digits for the year.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
@@ -53,4 +55,19 @@ pub(crate) fn check(draft: &Draft) -> Result<(), AppendError> {
         return refused("payload", format!("must be at most {PAYLOAD_MAX} bytes"));
     }
     Ok(())
+}
+
+/// Refuses an event that the bus could not carry, which takes at most `max` bytes of JSON.
+pub(crate) fn check_size(event: &Event, max: usize) -> Result<(), AppendError> {
+    let payload = event.payload.as_bytes().len();
+    if payload + ENVELOPE_MAX <= max {
+        return Ok(());
+    }
+    // Only what is near the limit is written to be measured.
+    let size = if payload > max {
+        payload
+    } else {
+        serde_json::to_vec(event).map_or(payload + ENVELOPE_MAX, |json| json.len())
+    };
+    if size > max { Err(AppendError::TooLarge { size, max }) } else { Ok(()) }
 }

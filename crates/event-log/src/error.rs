@@ -20,6 +20,16 @@ pub enum AppendError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The event is larger than the bus takes.
+    #[error(
+        "the event has {size} bytes as JSON and the bus takes at most {max}; send less, or raise the limit of the bus"
+    )]
+    TooLarge {
+        /// Its size in bytes, envelope included where that matters.
+        size: usize,
+        /// The most that is taken.
+        max: usize,
+    },
     /// The key was used before with another body.
     #[error(
         "this key was used before with another body, for event {event_id}; use a new key or send the same body"

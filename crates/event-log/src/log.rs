@@ -1,8 +1,11 @@
 //! The handle: append an event, look events up.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use chrono::{SubsecRound, TimeDelta};
@@ -19,12 +22,15 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::{AppendError, Appender, Capture, Draft, Publisher, check::check};
+use crate::{
+    AppendError, Appender, Capture, Draft, Publisher, Repeats,
+    check::{check, check_size},
+};
 
 /// Batches that wait for the bus in memory; what does not fit is read from the store again.
 const BATCHES_WAITING: usize = 64;
 
-/// How much the log holds and for how long it knows a repeat.
+/// How much the log holds, for how long it knows a repeat, and how far it trusts the bus.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// Events that may wait for their commit; more are refused before they are accepted.
@@ -36,6 +42,11 @@ pub struct Config {
     pub batch_max: usize,
     /// How long a key is remembered. Seven days is longer than any provider repeats a delivery.
     pub dedupe_window: TimeDelta,
+    /// What the bus has had for so long is on its disk. What it has not had for so long is published again after an outage
+    /// or a crash, as far as nobody has handled it.
+    pub safe_after: Duration,
+    /// Whether a drained bus has everything on its disk.
+    pub safe_when_drained: bool,
 }
 
 impl Default for Config {
@@ -45,6 +56,9 @@ impl Default for Config {
             waiting_bytes_max: 64 << 20,
             batch_max: 512,
             dedupe_window: TimeDelta::days(7),
+            // Longer than the embedded bus takes to sync, shorter than a tick of the publisher.
+            safe_after: Duration::from_millis(750),
+            safe_when_drained: true,
         }
     }
 }
@@ -135,6 +149,8 @@ pub(crate) struct Counters {
     pub(crate) safe_through: AtomicI64,
     /// Whether a commit failed in a way that leaves open what it stored.
     pub(crate) doubt: AtomicBool,
+    /// What may reach the bus a second time.
+    pub(crate) may_repeat: Repeats,
 }
 
 /// Opens the log: the handle, and the two loops that the caller has to run.
@@ -173,6 +189,7 @@ impl EventLog {
             self.parts.registry.check(&draft.metadata.org, &draft.event_type, &draft.payload)?;
         let room = self.make_room(&draft)?;
         let new = self.accept(draft, checked.schema_version);
+        check_size(&new.event, self.parts.bus.message_size_max())?;
         let (answer, answered) = oneshot::channel();
         self.queue.send(Waiting { new, answer, room }).await.map_err(|_| AppendError::Stopped)?;
         answered.await.map_err(|_| AppendError::Stopped)?
@@ -263,6 +280,11 @@ impl EventLog {
     ) -> Result<Vec<StoredEvent>, omni_store::Error> {
         let mut conn = self.parts.store.read().await?;
         omni_store::events::list(&mut conn, org.as_str(), filter, page).await
+    }
+
+    /// Which events may be on the bus twice; for consumers that rely on a first delivery.
+    pub fn repeats(&self) -> Repeats {
+        self.counters.may_repeat.clone()
     }
 
     /// What the log has done since it was opened.

@@ -9,15 +9,16 @@ use std::{
     time::Duration,
 };
 
-use omni_event_bus::{Error as BusError, EventBus};
-use omni_events::Event;
+use omni_event_bus::Health;
 use omni_store::{Kind, outbox};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Closing,
     appender::Batch,
+    delivery::{PublishError, chain, deliver},
+    healer::Healer,
     log::{Counters, Parts},
     recovery::Recovery,
 };
@@ -26,20 +27,8 @@ use crate::{
 const CATCH_UP_BATCH: i64 = 128;
 /// How often the watermark is written and missed events are looked for without a hint.
 const TICK: Duration = Duration::from_secs(1);
-/// What has been published for so long is on the disk of the bus: longer than the embedded bus takes to sync, shorter
-/// than a tick.
-const SAFE_AFTER: Duration = Duration::from_millis(750);
 /// The longest pause between tries while the bus is away.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-
-/// Why a batch did not reach the bus.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PublishError {
-    #[error("the bus refused a batch")]
-    Bus(#[from] BusError),
-    #[error("the store could not be read")]
-    Store(#[from] omni_store::Error),
-}
 
 /// The loop that publishes; run exactly one per [`crate::open`].
 #[derive(Debug)]
@@ -49,6 +38,10 @@ pub struct Publisher {
     pub(crate) batches: mpsc::Receiver<Batch>,
     counters: Arc<Counters>,
     recovery: Recovery,
+    healer: Healer,
+    health: watch::Receiver<Health>,
+    /// While the bus is away: how many events were published before.
+    waiting: Option<u64>,
     /// Up to where was published at some time, until that is safe.
     mark: (Duration, i64),
     /// The watermark as it stands in the store, and when it was written.
@@ -63,8 +56,11 @@ impl Publisher {
         counters: Arc<Counters>,
     ) -> Self {
         let recovery = Recovery::new(parts.clone(), writer);
+        let healer = Healer::new(parts.clone(), writer, counters.clone());
+        let health = parts.bus.health();
         let (mark, written) = ((Duration::ZERO, 0), (Duration::ZERO, 0));
-        Self { parts, writer, batches, counters, recovery, mark, written }
+        let waiting = None;
+        Self { parts, writer, batches, counters, recovery, healer, health, waiting, mark, written }
     }
 
     /// Publishes until told to stop and the appender has ended; then publishes the rest.
@@ -82,6 +78,7 @@ impl Publisher {
                     next_tick = self.parts.clock.sleep(TICK);
                     self.tick().await
                 }
+                Ok(()) = self.health.changed() => self.turn().await,
                 batch = self.batches.recv() => match batch {
                     Some(batch) => self.publish(batch).await,
                     None => break,
@@ -91,8 +88,9 @@ impl Publisher {
         let published = match self.tick().await {
             Ok(()) => {
                 let (published, counters) = (self.published(), &self.counters);
-                let all = published >= counters.committed_through.load(Ordering::Acquire);
-                (all && !counters.doubt.load(Ordering::Acquire)).then_some(published)
+                let all = published >= counters.committed_through.load(Ordering::Acquire)
+                    && !counters.doubt.load(Ordering::Acquire);
+                (all && self.parts.config.safe_when_drained).then_some(published)
             }
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "the rest will be published at the next start");
@@ -104,20 +102,66 @@ impl Publisher {
 
     /// Counts a failure and waits before the next try; returns how many there were in a row.
     async fn note(
-        &self,
+        &mut self,
         step: Result<(), PublishError>,
         failures: u32,
         stop: &CancellationToken,
     ) -> u32 {
-        let Err(error) = step else { return 0 };
+        let Err(error) = step else {
+            self.say_caught_up();
+            return 0;
+        };
         self.counters.publish_failed.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(error = %chain(&error), failures, "events wait in the store for the bus");
+        // Some of it may have arrived, and the bus knows a repeat for two minutes only.
+        self.counters.may_repeat.note(self.parts.clock.now());
+        if !error.is_outage() {
+            // A stream may be gone.
+            self.healer.look_soon();
+            tracing::warn!(error = %chain(&error), failures, "events wait in the store for the bus");
+        } else if self.waiting.is_none() {
+            tracing::warn!(error = %chain(&error), "the bus is away; events wait for it in the store");
+        }
+        self.waiting.get_or_insert(self.counters.published.load(Ordering::Relaxed));
         let pause = Duration::from_millis(50 << failures.min(7)).min(PAUSE_MAX);
+        let away = *self.health.borrow() != Health::Up;
         tokio::select! {
             () = self.parts.clock.sleep(pause) => {}
             () = stop.cancelled() => {}
+            // The change itself is seen by the loop.
+            Ok(_) = self.health.wait_for(|health| *health == Health::Up), if away => {}
         }
         failures.saturating_add(1)
+    }
+
+    /// Says once that what waited is on the bus.
+    fn say_caught_up(&mut self) {
+        if self.published() < self.counters.committed_through.load(Ordering::Acquire) {
+            return;
+        }
+        if let Some(before) = self.waiting.take() {
+            let events = self.counters.published.load(Ordering::Relaxed) - before;
+            tracing::info!(events, "the bus has everything that waited for it");
+        }
+    }
+
+    /// The connection was lost or is there again.
+    async fn turn(&mut self) -> Result<(), PublishError> {
+        // What is in hand may be handed out again as if for the first time.
+        self.counters.may_repeat.note(self.parts.clock.now());
+        if *self.health.borrow_and_update() != Health::Up {
+            return Ok(());
+        }
+        self.turn_back();
+        self.tick().await
+    }
+
+    /// Goes back to what is safe: a server that was away may have been cut from its power, and has then lost what it had
+    /// not synced. What was handled by now is not published again.
+    fn turn_back(&mut self) {
+        let safe = self.counters.safe_through.load(Ordering::Acquire);
+        self.counters.published_through.store(safe, Ordering::Release);
+        self.mark = (self.parts.clock.elapsed(), safe);
+        self.healer.look_soon();
     }
 
     /// Publishes a batch, or everything since the watermark if the batch does not follow on it.
@@ -131,7 +175,7 @@ impl Publisher {
         if batch.previous != self.published() {
             return self.catch_up(false).await;
         }
-        deliver(&self.parts.bus, &batch.events).await?;
+        deliver(&self.parts, &batch.events).await?;
         self.advance(batch.through, batch.events.len());
         Ok(())
     }
@@ -150,13 +194,9 @@ impl Publisher {
         // First, because others must see that this process lives also while the bus is away. It waits for the row that
         // a commit of unknown outcome may still hold, so afterwards that commit is seen or will never be.
         self.write_watermark(doubt).await?;
-        match self.recovery.run().await {
-            Err(PublishError::Store(error)) => {
-                // What the dead have left must not keep back what the living do.
-                tracing::error!(error = %chain(&error), "what a dead process left cannot be read");
-            }
-            done => done?,
-        }
+        // What was lost comes before what a dead process left, and that before what is new.
+        or_store(self.healer.run().await, "what the bus has lost cannot be read")?;
+        or_store(self.recovery.run().await, "what a dead process left cannot be read")?;
         self.catch_up(doubt).await
     }
 
@@ -166,16 +206,25 @@ impl Publisher {
         let counters = self.counters.clone();
         let committed = || counters.committed_through.load(Ordering::Acquire);
         while doubt || self.published() < committed() {
+            // Read before the store is: what is committed in between may not have been found.
+            let all = committed();
             let mut conn = self.parts.store.read().await?;
             let missed =
                 outbox::unpublished(&mut conn, self.writer, self.published(), CATCH_UP_BATCH)
                     .await?;
             drop(conn);
-            let Some((through, _)) = missed.last() else { return Ok(()) };
-            let through = *through;
+            let is_last = (missed.len() as i64) < CATCH_UP_BATCH;
+            let mut through = missed.last().map_or(0, |(sequence, _)| *sequence);
             let events: Vec<_> = missed.into_iter().map(|(_, event)| event).collect();
-            deliver(&self.parts.bus, &events).await?;
+            deliver(&self.parts, &events).await?;
+            if is_last {
+                // What comes after the last one found has an outcome.
+                through = through.max(all).max(self.published());
+            }
             self.advance(through, events.len());
+            if is_last && doubt {
+                return Ok(());
+            }
             if self.parts.clock.elapsed().saturating_sub(self.written.0) >= TICK {
                 self.ripen();
                 self.write_watermark(false).await?;
@@ -188,7 +237,7 @@ impl Publisher {
     /// that goes into the watermark: what a power cut takes from the bus is published again.
     fn ripen(&mut self) {
         let now = self.parts.clock.elapsed();
-        if now.saturating_sub(self.mark.0) >= SAFE_AFTER {
+        if now.saturating_sub(self.mark.0) >= self.parts.config.safe_after {
             self.counters.safe_through.store(self.mark.1, Ordering::Release);
             self.mark = (now, self.published());
         }
@@ -217,39 +266,13 @@ impl Publisher {
     }
 }
 
-/// Publishes events in order. One that the bus will never take is left out and said: it stays in the store, and holds up
-/// nobody.
-pub(crate) async fn deliver(bus: &EventBus, events: &[Event]) -> Result<(), BusError> {
-    match bus.publish(events).await {
-        Err(error) if is_for_ever(&error) => {}
-        done => return done.map(drop),
-    }
-    for event in events {
-        match bus.publish(std::slice::from_ref(event)).await {
-            Err(error) if is_for_ever(&error) => {
-                tracing::error!(event = %event.id, error = %chain(&error), "the bus cannot carry an event; it stays in the store and nothing will handle it");
-            }
-            done => drop(done?),
+/// What cannot be read of the past must not keep back what is new.
+fn or_store(done: Result<(), PublishError>, what: &str) -> Result<(), PublishError> {
+    match done {
+        Err(PublishError::Store(error)) => {
+            tracing::error!(error = %chain(&error), "{what}");
+            Ok(())
         }
+        done => done,
     }
-    Ok(())
-}
-
-/// Whether it is about the event, and not about the bus.
-fn is_for_ever(error: &BusError) -> bool {
-    matches!(
-        error,
-        BusError::UnknownDomain { .. } | BusError::TooLarge { .. } | BusError::Encode { .. }
-    )
-}
-
-/// An error with its causes on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use omni_store::{Error, Kind, outbox};
 
 use crate::{
+    delivery::{PublishError, deliver},
     log::Parts,
-    publisher::{PublishError, deliver},
 };
 
 /// A writer of a shared database whose sign of life has not changed for so long is taken for dead. Publishing for one
@@ -109,7 +109,7 @@ impl Recovery {
             let through = *through;
             count += missed.len();
             let events: Vec<_> = missed.into_iter().map(|(_, event)| event).collect();
-            deliver(&self.parts.bus, &events).await?;
+            deliver(&self.parts, &events).await?;
             *after = through;
         }
         Ok(false)

@@ -131,6 +131,7 @@ async fn the_watermark_does_not_run_ahead_of_the_disk() {
         sync: Sync::Interval(Duration::from_millis(500)),
         clock: shared.clone(),
         random: Arc::new(Random::seeded(1)),
+        ..EmbeddedOptions::default()
     };
     let bus = EventBus::embedded(directory.path(), options).await.unwrap();
     let (log, appender, publisher) = opened(&store, &bus, Config::default(), shared).await;

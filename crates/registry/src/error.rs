@@ -2,15 +2,43 @@
 
 use std::fmt;
 
+use omni_event_bus::Stream;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The registry could not be opened or read again.
+/// The registry could not be opened or read again, or a type cannot be registered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The store did not answer.
-    #[error("event types could not be read from the store")]
+    #[error("event types could not be read from or written to the store")]
     Store(#[from] omni_store::Error),
+    /// Nobody may define such a type.
+    #[error("`{event_type}` cannot be registered: {reason}")]
+    Closed {
+        /// The type.
+        event_type: String,
+        /// Why not, and what to do instead.
+        reason: &'static str,
+    },
+    /// The schema is none.
+    #[error("the schema of `{event_type}` cannot be used: {reason}")]
+    Schema {
+        /// The type.
+        event_type: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Streams are shared, and another organisation has chosen another one for this type.
+    #[error(
+        "`{event_type}` goes to the stream {stream} already, by the choice of another organisation; choose that one, \
+         none, or another name for the type"
+    )]
+    StreamTaken {
+        /// The type.
+        event_type: String,
+        /// The stream it goes to.
+        stream: Stream,
+    },
 }
 
 /// A place in a payload that does not fit the schema of its type.

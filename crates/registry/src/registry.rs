@@ -12,13 +12,17 @@ use std::{
 use arc_swap::ArcSwap;
 use jsonschema::Validator;
 use omni_clock::Clock;
+use omni_event_bus::Stream;
 use omni_events::{Domain, EventType, Org, Payload};
 use omni_store::{Store, schemas, schemas::SchemaRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::watch;
 
-use crate::{Error, Refresher, Refused, Validation, Violation, nearby, schema, seed};
+use crate::{
+    Error, Refresher, Refused, Routes, Validation, Violation, nearby, routes, schema, seed,
+};
 
 /// The owner of the built-in types, which all organisations share; no organisation can have this name.
 pub(crate) const SHARED: &str = "*";
@@ -36,6 +40,7 @@ struct Inner {
     /// Held while rereading, so that an older reading never replaces a newer one.
     reloading: tokio::sync::Mutex<()>,
     unknown_custom: AtomicU64,
+    routes: watch::Sender<Routes>,
 }
 
 /// Owner → type → its latest version.
@@ -63,6 +68,9 @@ pub struct TypeInfo {
     pub validation: Validation,
     /// Whether it comes with the product and is shared by all organisations.
     pub built_in: bool,
+    /// The stream its owner wants its events in, if not that of its domain; [`Registry::stream_of`] says where they go.
+    #[serde(skip)]
+    pub stream: Option<Stream>,
 }
 
 /// An event that may enter.
@@ -88,6 +96,7 @@ impl Registry {
             revision: AtomicI64::new(0),
             reloading: tokio::sync::Mutex::default(),
             unknown_custom: AtomicU64::new(0),
+            routes: watch::Sender::default(),
         }));
         registry.reload().await?;
         Ok(registry)
@@ -161,6 +170,34 @@ impl Registry {
         Refresher::new(self.clone())
     }
 
+    /// The stream that events of a type go to: that of its domain, unless it was registered with another one.
+    pub fn stream_of(&self, event_type: &EventType) -> Stream {
+        let routes = self.0.routes.borrow();
+        routes
+            .by_type
+            .get(event_type.as_str())
+            .copied()
+            .unwrap_or_else(|| routes::default(event_type))
+    }
+
+    /// The types that go to another stream than that of their domain, now and whenever that changes.
+    ///
+    /// Hand them to [`EventBus::set_routes`](omni_event_bus::EventBus::set_routes) at the start and after each change.
+    pub fn routes(&self) -> watch::Receiver<Routes> {
+        self.0.routes.subscribe()
+    }
+
+    /// The stream that an organisation other than this one has chosen for a type.
+    pub(crate) fn chosen_by_others(&self, org: &Org, event_type: &str) -> Option<Stream> {
+        let types = self.0.types.load();
+        let mut others = types.iter().filter(|(owner, _)| *owner != org.as_str());
+        others.find_map(|(_, owned)| owned.get(event_type)?.info.stream)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.0.clock
     }
@@ -184,6 +221,7 @@ impl Registry {
         let revision = schemas::revision(&mut conn).await?;
         let rows = schemas::all(&mut conn).await?;
         drop(conn);
+        let routes = Routes::of(&rows);
         let before = self.0.types.load_full();
         let mut types = Types::new();
         for row in latest(rows) {
@@ -195,6 +233,11 @@ impl Registry {
             types.entry(row.org).or_default().insert(row.event_type, entry);
         }
         self.0.types.store(Arc::new(types));
+        self.0.routes.send_if_modified(|known| {
+            let changed = *known != routes;
+            *known = routes;
+            changed
+        });
         self.0.revision.store(revision, Ordering::Relaxed);
         Ok(())
     }
@@ -228,6 +271,7 @@ impl Entry {
             schema,
             validation,
             built_in: row.org == SHARED,
+            stream: routes::chosen(row),
         };
         Self { info, validator }
     }
@@ -237,6 +281,7 @@ impl Entry {
         self.info.version == row.version
             && self.info.validation == Validation::stored(&row.validation)
             && self.info.description == row.description
+            && self.info.stream == routes::chosen(row)
     }
 }
 

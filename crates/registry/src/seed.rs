@@ -29,12 +29,13 @@ pub(crate) async fn core_types(store: &Store, clock: &dyn Clock) -> Result<(), E
     Ok(())
 }
 
-async fn insert(conn: &mut Conn, row: &SchemaRow) -> Result<(), omni_store::Error> {
+/// Stores the next version of a type, whoever else does the same at this moment; answers the version it has.
+pub(crate) async fn insert(conn: &mut Conn, row: &SchemaRow) -> Result<i32, omni_store::Error> {
     for _ in 1..TRIES {
         match schemas::insert_if_changed(conn, row).await {
             Err(omni_store::Error::Exists { .. }) => {}
-            other => return other.map(drop),
+            other => return other,
         }
     }
-    schemas::insert_if_changed(conn, row).await.map(drop)
+    schemas::insert_if_changed(conn, row).await
 }

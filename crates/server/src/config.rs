@@ -1,5 +1,8 @@
 //! Settings: defaults, then `omni.toml`, then `OMNI_*` variables, then flags; the later wins.
 
+mod hidden;
+mod nats;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -8,6 +11,7 @@ use std::{
 
 use serde::Deserialize;
 
+pub use self::hidden::Hidden;
 use crate::Error;
 
 /// The file that is read from the working directory when it is there.
@@ -22,14 +26,37 @@ pub struct Config {
     /// The address for webhooks, REST and gRPC.
     pub listen: SocketAddr,
     /// A PostgreSQL to use instead of the embedded store: `postgres://user:password@host/database`.
-    pub database_url: Option<String>,
+    pub database_url: Option<Hidden>,
+    /// NATS servers to use as the bus instead of the embedded one: `nats://host:4222` or `tls://host:4222`, several
+    /// servers of one cluster with commas between.
+    pub nats_url: Option<Hidden>,
+    /// The user on NATS, with `nats_password`.
+    pub nats_user: Option<String>,
+    /// The password of `nats_user`.
+    pub nats_password: Option<Hidden>,
+    /// A token for NATS.
+    pub nats_token: Option<Hidden>,
+    /// The seed of an NKey for NATS, beginning with `SU`.
+    pub nats_nkey: Option<Hidden>,
+    /// A credentials file for NATS.
+    pub nats_creds: Option<PathBuf>,
+    /// Certificates of those who vouch for the NATS servers, as PEM, besides the machine's own. Requires encryption.
+    pub nats_ca: Option<PathBuf>,
+    /// Our certificate for NATS, as PEM, with `nats_key`. Requires encryption.
+    pub nats_cert: Option<PathBuf>,
+    /// The key of `nats_cert`, as PEM.
+    pub nats_key: Option<PathBuf>,
+    /// Stands before the names of streams and subjects on NATS, so that several installations share one server.
+    pub nats_prefix: Option<String>,
+    /// How many NATS servers keep a copy of each stream; 1 unless set.
+    pub nats_replicas: Option<usize>,
     /// What is logged: a level or a filter such as `info,omni_sources=debug`.
     pub log: String,
     /// Whether actions may call addresses of this machine. Off, because a rule could then reach what only listens
     /// locally.
     pub egress_allow_loopback: bool,
     /// The key that seals secrets at rest, 32 bytes in hex. If absent, one is generated in the data directory.
-    pub master_key: Option<String>,
+    pub master_key: Option<Hidden>,
     /// How long running work may take to end after a stop, in seconds.
     pub drain_seconds: u64,
 }
@@ -40,6 +67,17 @@ impl Default for Config {
             data_dir: "./omni-data".into(),
             listen: (Ipv4Addr::LOCALHOST, 7400).into(),
             database_url: None,
+            nats_url: None,
+            nats_user: None,
+            nats_password: None,
+            nats_token: None,
+            nats_nkey: None,
+            nats_creds: None,
+            nats_ca: None,
+            nats_cert: None,
+            nats_key: None,
+            nats_prefix: None,
+            nats_replicas: None,
             log: "info".to_owned(),
             egress_allow_loopback: false,
             master_key: None,
@@ -105,20 +143,15 @@ impl Config {
     }
 
     fn apply_variables(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), Error> {
-        if variable("OMNI_NATS_URL").is_some() {
-            return Err(Error::Config {
-                origin: "OMNI_NATS_URL".to_owned(),
-                reason: "this version has the embedded bus only; unset the variable".to_owned(),
-            });
-        }
         set(&variable, "OMNI_DATA_DIR", &mut self.data_dir)?;
         set(&variable, "OMNI_LISTEN", &mut self.listen)?;
         set(&variable, "OMNI_LOG", &mut self.log)?;
         set(&variable, "OMNI_EGRESS_ALLOW_LOOPBACK", &mut self.egress_allow_loopback)?;
         set(&variable, "OMNI_DRAIN_SECONDS", &mut self.drain_seconds)?;
-        self.database_url = variable("OMNI_DATABASE_URL").or_else(|| self.database_url.take());
-        self.master_key = variable("OMNI_MASTER_KEY").or_else(|| self.master_key.take());
-        Ok(())
+        let hidden = |name: &str, now: Option<Hidden>| variable(name).map(Into::into).or(now);
+        self.database_url = hidden("OMNI_DATABASE_URL", self.database_url.take());
+        self.master_key = hidden("OMNI_MASTER_KEY", self.master_key.take());
+        self.apply_nats(&variable)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -130,7 +163,7 @@ impl Config {
                     .to_owned(),
             });
         }
-        Ok(())
+        self.check_nats()
     }
 
     /// How long running work may take to end after a stop.

@@ -57,7 +57,7 @@ impl DataDir {
     /// The sealer for secrets, with the configured key or one that is generated once and kept here.
     pub(crate) fn sealer(&self, config: &Config) -> Result<Sealer, Error> {
         let (origin, text) = match &config.master_key {
-            Some(key) => ("OMNI_MASTER_KEY".to_owned(), key.clone()),
+            Some(key) => ("OMNI_MASTER_KEY".to_owned(), key.expose().to_owned()),
             None => self.generated_key()?,
         };
         let wrong = || Error::Config {
@@ -111,7 +111,7 @@ mod tests {
         let data = DataDir::open(dir.path()).unwrap();
         let first = data.generated_key().unwrap().1;
         assert_eq!(data.generated_key().unwrap().1.trim(), first.trim());
-        let wrong = Config { master_key: Some("short".into()), ..Config::default() };
+        let wrong = Config { master_key: Some("short".to_owned().into()), ..Config::default() };
         assert!(data.sealer(&wrong).is_err());
     }
 }

@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod bus_health;
 mod config;
 mod data_dir;
+mod dead_letters;
 mod error;
 mod metrics;
 mod parts;
+mod routing;
 mod server;
+mod system;
 pub mod telemetry;
 
-pub use config::{Config, Overrides};
+pub use config::{Config, Hidden, Overrides};
 pub use error::Error;
 pub use parts::Environment;
 pub use server::Server;

@@ -1,5 +1,7 @@
 //! The text of `/metrics`: counters that the parts keep, read when somebody asks.
 
+mod bus;
+
 use std::sync::{Arc, atomic::Ordering};
 
 use omni_api::MetricsText;
@@ -88,6 +90,7 @@ impl Collector for Counts {
         let behind = ConstGauge::new(i64::try_from(log.behind).unwrap_or(i64::MAX));
         let help = "Places of the log that the bus does not have yet";
         behind.encode(encoder.encode_descriptor("log_behind", help, None, MetricType::Gauge)?)?;
+        bus::encode(&mut encoder, &bus, *self.bus.health().borrow())?;
         let build = Info::new([("version", VERSION)]);
         let help = "The version that runs";
         build.encode(encoder.encode_descriptor("build", help, None, MetricType::Info)?)

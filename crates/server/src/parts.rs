@@ -10,14 +10,24 @@ use omni_egress::Egress;
 use omni_event_bus::{EmbeddedOptions, EventBus, Sync};
 use omni_event_log::{Appender, EventLog, Publisher};
 use omni_registry::Registry;
-use omni_sources::{Sources, webhook::Receiver};
+use omni_sources::{Sources, bridge::Bridge, webhook::Receiver};
 use omni_store::{Location, Store};
 
-use crate::{Config, Error, VERSION, data_dir::DataDir, metrics};
+use crate::{
+    Config, Error, VERSION, bus_health::BusHealth, data_dir::DataDir, dead_letters::DeadLetters,
+    metrics, routing::Routing,
+};
 
 /// How often the bus is synced to disk. The store has committed before the bus is told, and what a power cut takes from
 /// the bus is published again, so the bus need not sync for every event.
 const BUS_SYNC_EVERY: Duration = Duration::from_millis(500);
+
+/// How long NATS may take to sync what it has answered: two minutes unless configured, with some room. A power cut takes
+/// what it had not synced, and says nothing.
+const NATS_SYNC_MAX: Duration = Duration::from_secs(150);
+
+/// The name under which all replicas share the messages of other systems.
+const BRIDGE: &str = "bridge";
 
 /// Time and chance of a server; tests bring their own.
 #[derive(Clone, Debug)]
@@ -46,6 +56,17 @@ pub(crate) struct Parts {
     pub(crate) appender: Appender,
     pub(crate) publisher: Publisher,
     pub(crate) engine: Engine,
+    /// Takes what other systems publish; there is none on the embedded bus.
+    pub(crate) bridge: Option<Bridge>,
+    pub(crate) agents: Agents,
+}
+
+/// The loops that look after the bus.
+#[derive(Debug)]
+pub(crate) struct Agents {
+    pub(crate) routing: Routing,
+    pub(crate) bus_health: BusHealth,
+    pub(crate) dead_letters: DeadLetters,
 }
 
 impl Parts {
@@ -56,10 +77,12 @@ impl Parts {
     ) -> Result<Self, Error> {
         let Environment { clock, random } = environment;
         let store = Store::open(&location(config, data_dir)).await?;
-        let bus = open_bus(data_dir, &clock, &random).await?;
+        let bus = open_bus(config, data_dir, &clock, &random).await?;
         let registry = Registry::open(store.clone(), clock.clone()).await?;
+        let routing = Routing::start(&bus, &registry, clock.clone()).await?;
+        let log_config = log_config(config);
         let (log, appender, publisher) =
-            open_log(&store, &bus, &registry, (&clock, &random)).await?;
+            open_log(&store, &bus, &registry, (&clock, &random), log_config).await?;
         let sealer = Arc::new(data_dir.sealer(config)?);
         let sources = Sources::open(store.clone(), sealer, clock.clone(), random.clone()).await?;
         let receiver = Receiver::new(sources.clone(), log.clone());
@@ -73,7 +96,24 @@ impl Parts {
             bus.clone(),
             (clock.clone(), random.clone()),
             EngineConfig::default(),
-        );
+        )
+        .with_repeats(log.repeats());
+        let bridge = match config.nats_url {
+            Some(_) => Some(Bridge::new(bus.inbox(BRIDGE).await?, log.clone(), clock.clone())),
+            None => None,
+        };
+        let health = Health::new();
+        let agents = Agents {
+            routing,
+            bus_health: BusHealth {
+                bus: bus.clone(),
+                log: log.clone(),
+                shown: health.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            },
+            dead_letters: DeadLetters::new(bus.clone(), log.clone(), store.clone(), clock.clone()),
+        };
         let metrics = metrics::text(log.clone(), bus.clone(), engine.stats(), registry.clone());
         let app = App {
             event_log: log,
@@ -85,32 +125,60 @@ impl Parts {
             store,
             clock,
             random,
-            health: Health::new(),
+            health,
             metrics,
             version: VERSION,
         };
-        Ok(Self { app, bus, registry, sources, automations, appender, publisher, engine })
+        Ok(Self {
+            app,
+            bus,
+            registry,
+            sources,
+            automations,
+            appender,
+            publisher,
+            engine,
+            bridge,
+            agents,
+        })
     }
 }
 
 fn location(config: &Config, data_dir: &DataDir) -> Location {
     match &config.database_url {
-        Some(url) => Location::Postgres(url.clone()),
+        Some(url) => Location::Postgres(url.expose().to_owned()),
         None => Location::Sqlite(data_dir.path().join("omni.db")),
     }
 }
 
 async fn open_bus(
+    config: &Config,
     data_dir: &DataDir,
     clock: &Arc<dyn Clock>,
     random: &Arc<Random>,
 ) -> Result<EventBus, Error> {
+    if let Some(options) = config.nats_options(clock.clone(), random.clone()) {
+        return Ok(EventBus::nats(options).await?);
+    }
     let options = EmbeddedOptions {
         sync: Sync::Interval(BUS_SYNC_EVERY),
         clock: clock.clone(),
         random: random.clone(),
+        ..EmbeddedOptions::default()
     };
     Ok(EventBus::embedded(data_dir.path(), options).await?)
+}
+
+fn log_config(config: &Config) -> omni_event_log::Config {
+    let embedded = omni_event_log::Config::default();
+    match config.nats_url {
+        None => embedded,
+        Some(_) => omni_event_log::Config {
+            safe_after: NATS_SYNC_MAX,
+            safe_when_drained: false,
+            ..embedded
+        },
+    }
 }
 
 async fn open_log(
@@ -118,6 +186,7 @@ async fn open_log(
     bus: &EventBus,
     registry: &Registry,
     (clock, random): (&Arc<dyn Clock>, &Arc<Random>),
+    config: omni_event_log::Config,
 ) -> Result<(EventLog, Appender, Publisher), Error> {
     let parts = omni_event_log::Parts {
         store: store.clone(),
@@ -126,7 +195,7 @@ async fn open_log(
         clock: clock.clone(),
         random: random.clone(),
         writer: format!("omni-{}", std::process::id()),
-        config: omni_event_log::Config::default(),
+        config,
     };
     Ok(omni_event_log::open(parts).await?)
 }

@@ -9,7 +9,11 @@ use omni_event_log::Closing;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Environment, Error, data_dir::DataDir, parts::Parts};
+use crate::{
+    Config, Environment, Error,
+    data_dir::DataDir,
+    parts::{Agents, Parts},
+};
 
 /// A running server with every role. Dropping it stops without draining; call [`Server::shutdown`].
 #[derive(Debug)]
@@ -39,6 +43,7 @@ struct Tasks {
     engine: JoinHandle<Result<(), omni_event_bus::Error>>,
     appender: JoinHandle<Result<(), Arc<omni_store::Error>>>,
     publisher: JoinHandle<Closing>,
+    bridge: JoinHandle<()>,
 }
 
 impl Server {
@@ -61,7 +66,7 @@ impl Server {
             .local_addr()
             .map_err(|source| Error::Listen { address: config.listen, source })?;
         let config = Config { listen: addr, ..config };
-        let parts = Parts::open(&config, &data_dir, environment).await?;
+        let parts = Box::pin(Parts::open(&config, &data_dir, environment)).await?;
         let (health, bus) = (parts.app.health.clone(), parts.bus.clone());
         let stops = Stops::default();
         let tasks = spawn(parts, listener, &stops);
@@ -121,6 +126,7 @@ impl Server {
     async fn drain(self) -> Result<(), Error> {
         self.stops.intake.cancel();
         finish("the listener", self.tasks.http).await?.map_err(|_| Error::Ended("the listener"))?;
+        finish("the bridge", self.tasks.bridge).await?;
         self.stops.engine.cancel();
         finish("the engine", self.tasks.engine).await??;
         self.stops.log.cancel();
@@ -159,10 +165,23 @@ fn spawn(parts: Parts, listener: TcpListener, stops: &Stops) -> Tasks {
     tokio::spawn(parts.sources.refresher().run(stops.rest.clone()));
     tokio::spawn(parts.automations.refresher().run(stops.rest.clone()));
     tokio::spawn(parts.bus.retention().run(stops.rest.clone()));
+    let bridging = stops.intake.clone();
+    let bridge = parts.bridge;
+    let bridge = async move {
+        if let Some(bridge) = bridge {
+            bridge.run(bridging).await;
+        }
+    };
+    let Agents { routing, bus_health, dead_letters } = parts.agents;
+    tokio::spawn(routing.run(stops.rest.clone()));
+    tokio::spawn(bus_health.run(stops.rest.clone()));
+    // While the log takes events.
+    tokio::spawn(dead_letters.run(stops.engine.clone()));
     Tasks {
         http: tokio::spawn(http.into_future()),
         engine: tokio::spawn(parts.engine.run(stops.engine.clone())),
         appender: tokio::spawn(parts.appender.run(stops.log.clone())),
         publisher: tokio::spawn(parts.publisher.run(stops.log.clone())),
+        bridge: tokio::spawn(bridge),
     }
 }

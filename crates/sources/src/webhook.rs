@@ -4,7 +4,7 @@
 //! sender is known to be genuine.
 
 mod dedupe;
-mod headers;
+pub(crate) mod headers;
 mod quarantine;
 mod receiver;
 mod reply;

@@ -4,6 +4,7 @@ mod error;
 mod store;
 
 pub mod automations;
+pub mod bus;
 pub mod events;
 pub mod executions;
 pub mod outbox;

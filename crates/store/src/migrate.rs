@@ -33,7 +33,8 @@ macro_rules! migrations {
 }
 
 /// All migrations, oldest first. A released one is never edited.
-const MIGRATIONS: &[Migration] = migrations!["0001_events", "0002_definitions", "0003_executions",];
+const MIGRATIONS: &[Migration] =
+    migrations!["0001_events", "0002_definitions", "0003_executions", "0004_bus",];
 
 /// Runs the migrations that the database does not have yet.
 pub(crate) async fn run(conn: &mut Conn) -> Result<()> {

@@ -6,7 +6,9 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods as _, Insertable, QueryDsl as _, Queryable, Selectable,
-    SelectableHelper as _, delete, dsl::max, insert_into, update,
+    SelectableHelper as _, delete,
+    dsl::{exists, max, not},
+    insert_into, update,
 };
 use omni_events::Event;
 
@@ -15,7 +17,7 @@ use crate::{
     conn::{Conn, Run as _},
     dual::Dual,
     events::{commit, row::StoredRow},
-    schema::{omni_events as e, outbox_writers as w},
+    schema::{event_outcomes as o, omni_events as e, outbox_writers as w},
 };
 
 /// A process that commits events.
@@ -59,7 +61,8 @@ pub fn writers(conn: &mut Conn) -> Answer<'_, Vec<Writer>> {
     w::table.select(Writer::as_select()).order(w::id).rows(conn)
 }
 
-/// The writer's events after a sequence, oldest first, with their sequences.
+/// The writer's events after a sequence that have no outcome, oldest first, with their sequences. What has one was on the
+/// bus.
 pub fn unpublished(
     conn: &mut Conn,
     writer: i64,
@@ -70,6 +73,7 @@ pub fn unpublished(
         let query = e::table
             .filter(e::writer.eq(writer))
             .filter(e::sequence.gt(after))
+            .filter(not(exists(o::table.filter(o::event_id.eq(e::id)))))
             .order(e::sequence)
             .limit(limit)
             .select(StoredRow::as_select());

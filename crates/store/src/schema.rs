@@ -78,6 +78,16 @@ table! {
 }
 
 table! {
+    bus (id) {
+        id -> BigInt,
+        identity -> Text,
+        settled_through -> BigInt,
+        healer -> Nullable<BigInt>,
+        letters_through -> Timestamptz,
+    }
+}
+
+table! {
     dedupe_keys (org, scope, key) {
         org -> Text,
         scope -> Text,
@@ -178,3 +188,4 @@ table! {
 }
 
 allow_tables_to_appear_in_same_query!(omni_events, event_outcomes);
+allow_tables_to_appear_in_same_query!(bus, outbox_writers);

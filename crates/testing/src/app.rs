@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use http::Method;
 use omni_clock::{Clock, Random, SystemClock};
+use omni_event_bus::testing::NatsServer;
 use omni_server::{Config, Environment, Server};
 use omni_store::{Location, testing};
 use serde_json::{Value, json};
@@ -23,6 +24,15 @@ pub enum Database {
     Postgres,
 }
 
+/// What carries the events of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bus {
+    /// The embedded bus in the directory of the test.
+    Embedded,
+    /// A NATS server that belongs to the test.
+    Nats,
+}
+
 /// A whole server, and a client for it.
 #[derive(Debug)]
 pub struct TestApp {
@@ -30,6 +40,8 @@ pub struct TestApp {
     pub http: Http,
     /// The address of the server, such as `http://127.0.0.1:41233`.
     pub url: String,
+    /// The NATS server it uses, to be killed and started again.
+    pub nats: Option<NatsServer>,
     server: Option<Server>,
     config: Config,
     environment: Environment,
@@ -38,13 +50,26 @@ pub struct TestApp {
 
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 impl TestApp {
-    /// Starts a server on the clock of the machine.
+    /// Starts a server with the embedded bus, on the clock of the machine.
     pub async fn start(database: Database) -> Self {
         Self::start_on(database, Arc::new(SystemClock::new())).await
     }
 
-    /// Starts a server on the given clock.
+    /// Starts a server with the embedded bus, on the given clock.
     pub async fn start_on(database: Database, clock: Arc<dyn Clock>) -> Self {
+        Self::start_with(database, Bus::Embedded, clock).await
+    }
+
+    /// Starts a server with the given bus, on the clock of the machine.
+    pub async fn start_over(database: Database, bus: Bus) -> Self {
+        Self::start_with(database, bus, Arc::new(SystemClock::new())).await
+    }
+
+    async fn start_with(database: Database, bus: Bus, clock: Arc<dyn Clock>) -> Self {
+        let nats = match bus {
+            Bus::Embedded => None,
+            Bus::Nats => Some(NatsServer::start().await),
+        };
         let dir = TempDir::new().expect("a directory for the test");
         let database_url = match database {
             Database::Embedded => None,
@@ -56,7 +81,8 @@ impl TestApp {
         let config = Config {
             data_dir: dir.path().join("data"),
             listen: ([127, 0, 0, 1], 0).into(),
-            database_url,
+            database_url: database_url.map(Into::into),
+            nats_url: nats.as_ref().map(|nats| nats.url().into()),
             egress_allow_loopback: true,
             drain_seconds: 20,
             ..Config::default()
@@ -64,7 +90,8 @@ impl TestApp {
         let environment = Environment { clock, random: Arc::new(Random::from_entropy()) };
         let server = Server::start_in(config.clone(), environment.clone()).await.expect("a server");
         let url = format!("http://{}", server.addr());
-        Self { http: Http::new(&url), url, server: Some(server), config, environment, _dir: dir }
+        let (http, server) = (Http::new(&url), Some(server));
+        Self { http, url, nats, server, config, environment, _dir: dir }
     }
 
     /// Drains the server and starts it again on the same data.

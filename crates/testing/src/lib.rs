@@ -7,7 +7,8 @@ mod http;
 pub mod load;
 mod receiver;
 
-pub use app::{Database, SECRET, TestApp, on_both};
+pub use app::{Bus, Database, SECRET, TestApp, on_both};
 pub use eventually::{PATIENCE, eventually};
 pub use http::{Http, Reply};
+pub use omni_event_bus::testing::NatsServer;
 pub use receiver::{Received, Receiver};

@@ -47,6 +47,8 @@ struct Shared {
     got: watch::Sender<Vec<Received>>,
     /// Answers that are still to be given, first to last; afterwards 200.
     planned: Mutex<Vec<StatusCode>>,
+    /// Whether answers are given.
+    open: watch::Sender<bool>,
 }
 
 impl Receiver {
@@ -58,7 +60,11 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("a bound listener has an address");
-        let shared = Arc::new(Shared { got: watch::Sender::default(), planned: Mutex::default() });
+        let shared = Arc::new(Shared {
+            got: watch::Sender::default(),
+            planned: Mutex::default(),
+            open: watch::Sender::new(true),
+        });
         let router = Router::new().fallback(receive).with_state(shared.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         Self { addr, shared }
@@ -73,6 +79,16 @@ impl Receiver {
     pub fn answer_next(&self, statuses: &[u16]) {
         let statuses = statuses.iter().filter_map(|status| StatusCode::from_u16(*status).ok());
         self.shared.planned.lock().unwrap_or_else(PoisonError::into_inner).extend(statuses);
+    }
+
+    /// Takes requests from now on, but answers none.
+    pub fn hold(&self) {
+        self.shared.open.send_replace(false);
+    }
+
+    /// Answers everything again, also what was held.
+    pub fn release(&self) {
+        self.shared.open.send_replace(true);
     }
 
     /// Everything received so far.
@@ -103,6 +119,8 @@ async fn receive(
 ) -> StatusCode {
     let received = Received { method, path: uri.to_string(), headers, body };
     shared.got.send_modify(|got| got.push(received));
+    // The sender is in `shared`, so it is there.
+    let _ = shared.open.subscribe().wait_for(|open| *open).await;
     let mut planned = shared.planned.lock().unwrap_or_else(PoisonError::into_inner);
     if planned.is_empty() { StatusCode::OK } else { planned.remove(0) }
 }

@@ -5,12 +5,16 @@
 mod automations;
 #[path = "product/bad_input.rs"]
 mod bad_input;
+#[path = "product/bus_faults.rs"]
+mod bus_faults;
 #[path = "product/grpc.rs"]
 mod grpc;
 #[path = "product/lifecycle.rs"]
 mod lifecycle;
 #[path = "product/loop_guard.rs"]
 mod loop_guard;
+#[path = "product/process.rs"]
+mod process;
 #[path = "product/processes.rs"]
 mod processes;
 #[path = "product/security.rs"]

@@ -6,10 +6,35 @@ use std::process::Command;
 use crate::error::Error;
 use crate::process::{self, Progress};
 
-pub(super) const NATS: &str = "nats-server";
-pub(super) const POSTGRES: &str = "postgresql";
+/// A package of the distribution.
+#[derive(Clone, Copy)]
+pub(super) enum Package {
+    Nats,
+    Postgres,
+    Strace,
+}
 
-/// Both packages start a server of their own when they are installed. A policy of 101 for the
+impl Package {
+    /// What Debian calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Package::Nats => "nats-server",
+            Package::Postgres => "postgresql",
+            Package::Strace => "strace",
+        }
+    }
+
+    /// What it is.
+    fn description(self) -> &'static str {
+        match self {
+            Package::Nats => "nats-server (NATS 2.9 or newer)",
+            Package::Postgres => "the PostgreSQL server (15 or newer)",
+            Package::Strace => "strace (it makes calls to the system fail)",
+        }
+    }
+}
+
+/// Some packages start a server of their own when they are installed. A policy of 101 for the
 /// time of the installation forbids that; the trap takes the policy away again.
 const INSTALL: &str = r#"
 set -e
@@ -24,30 +49,26 @@ apt-get update -q
 apt-get install -y -q --no-install-recommends "$@"
 "#;
 
-pub(super) fn install(packages: &[&str], progress: &Progress) -> Result<(), Error> {
+pub(super) fn install(packages: &[Package], progress: &Progress) -> Result<(), Error> {
     if !is_root() || !is_debian() {
         return Err(wanted(packages));
     }
-    progress.say(&format!("installing {} (root on a Debian system)", packages.join(" ")));
+    let names: Vec<&str> = packages.iter().map(|package| package.name()).collect();
+    progress.say(&format!("installing {} (root on a Debian system)", names.join(" ")));
     let mut command = Command::new("sh");
-    command.args(["-c", INSTALL, "install"]).args(packages);
+    command.args(["-c", INSTALL, "install"]).args(&names);
     process::run(command.env("DEBIAN_FRONTEND", "noninteractive"))
-        .map_err(|_| Error::failed(format!("cannot install {}: see above", packages.join(" "))))
+        .map_err(|_| Error::failed(format!("cannot install {}: see above", names.join(" "))))
 }
 
 /// The one line for a machine where we may not install anything.
-pub(super) fn wanted(packages: &[&str]) -> Error {
-    let names: Vec<&str> = packages
-        .iter()
-        .map(|package| match *package {
-            NATS => "nats-server (NATS 2.9 or newer)",
-            _ => "the PostgreSQL server (15 or newer)",
-        })
-        .collect();
+pub(super) fn wanted(packages: &[Package]) -> Error {
+    let descriptions: Vec<&str> = packages.iter().map(|package| package.description()).collect();
+    let names: Vec<&str> = packages.iter().map(|package| package.name()).collect();
     Error::failed(format!(
         "install {} and call this again (Debian: sudo apt-get install {})",
-        names.join(" and "),
-        packages.join(" ")
+        descriptions.join(" and "),
+        names.join(" ")
     ))
 }
 

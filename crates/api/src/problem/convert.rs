@@ -31,6 +31,7 @@ impl From<AppendError> for Problem {
         match error {
             E::Refused(refused) => refused.into(),
             E::Metadata { field, reason } => Self::field(format!("/metadata/{field}"), reason),
+            E::TooLarge { .. } => Self::new(Kind::TooLarge, text),
             E::Conflict { .. } => Self::new(Kind::KeyReused, text),
             E::Loop { .. } => Self::new(Kind::Loop, text),
             E::Overloaded => Self::new(Kind::Overloaded, text),

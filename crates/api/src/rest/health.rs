@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    health::Connection,
     operations::admin,
     rest::{Answer, AppState, ok},
     routes::Route,
@@ -18,7 +19,7 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::new((Method::GET, "/healthz"), "getHealth", "Says that the process lives", alive).by_any_name().answer::<Status>(),
-        Route::new((Method::GET, "/readyz"), "getReadiness", "Says whether traffic should come here", ready).by_any_name().answer::<Status>(),
+        Route::new((Method::GET, "/readyz"), "getReadiness", "Says whether traffic should come here", ready).by_any_name().answer::<Readiness>(),
         Route::new((Method::GET, "/metrics"), "getMetrics", "Tells the numbers of the process as OpenMetrics text", metrics)
             .media("application/openmetrics-text"),
     ]
@@ -27,8 +28,17 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Whether all is well.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Status {
-    /// `ok` or `ready`.
+    /// `ok`.
     status: &'static str,
+}
+
+/// Whether traffic should come here.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Readiness {
+    /// `ready`.
+    status: &'static str,
+    /// Whether the bus can be reached. Events are taken while it is away, and handled when it is back.
+    bus: Connection,
 }
 
 async fn alive() -> Answer {
@@ -37,7 +47,7 @@ async fn alive() -> Answer {
 
 async fn ready(State(app): AppState) -> Answer {
     admin::ready(&app).await?;
-    ok(&Status { status: "ready" })
+    ok(&Readiness { status: "ready", bus: app.health.bus() })
 }
 
 async fn metrics(State(app): AppState) -> Answer {

@@ -217,7 +217,12 @@ async fn open_process(
 ) -> Process {
     let random = Arc::new(Random::from_entropy());
     let sync = Sync::Interval(Duration::from_millis(100));
-    let options = EmbeddedOptions { sync, clock: clock.clone(), random: random.clone() };
+    let options = EmbeddedOptions {
+        sync,
+        clock: clock.clone(),
+        random: random.clone(),
+        ..EmbeddedOptions::default()
+    };
     let bus = EventBus::embedded(&directory, options).await.unwrap();
     let parts = Parts {
         store: store.clone(),

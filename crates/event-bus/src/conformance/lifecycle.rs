@@ -20,7 +20,13 @@ pub async fn consumers_resume(suite: &Suite) {
     let mut member = consumer(&bus, config("durable", &["custom.>"])).await;
     publish(&bus, messages("custom.a._._", [7])).await;
     let rest = take(&mut member, 4).await;
-    assert_eq!(numbers(&rest), [2, 5, 6, 7]);
+    let mut left = numbers(&rest);
+    if let Time::Real(_) = suite.time {
+        // A server that cannot tell that its member is gone waits for what that one had.
+        left.sort_unstable();
+    }
+    assert_eq!(left, [2, 5, 6, 7]);
+    assert!(rest.iter().filter(|delivery| number(delivery) > 5).all(|fresh| fresh.attempt == 1));
     drop(lost);
     bus.ack_all(rest).await;
     let bus = suite.reopen(bus).await;

@@ -6,7 +6,7 @@
 use rusqlite::Connection;
 use tokio::{runtime::Handle, sync::mpsc::WeakSender};
 
-use super::{schema::Files, writer::Command};
+use super::{commands::Command, schema::Files};
 
 /// The log is moved when about this much was written, in bytes: seldom enough that a page is moved once for many
 /// writes, often enough that opening after a crash is quick.
@@ -40,25 +40,28 @@ impl Checkpoints {
         self.running = true;
         let (files, commands) = (self.files.clone(), self.commands.clone());
         self.runtime.spawn_blocking(move || {
-            if let Err(error) = files.connect().and_then(|c| checkpoint(&c, "PASSIVE")) {
-                tracing::warn!(%error, "a checkpoint of the bus failed");
-            }
+            let outcome = files.connect().and_then(|c| checkpoint(&c, "PASSIVE"));
             // Without a writer nobody waits for it.
             if let Some(commands) = commands.upgrade() {
-                let _ = commands.blocking_send(Command::Checkpointed);
+                let _ = commands.blocking_send(Command::Checkpointed(outcome.map(drop)));
             }
         });
     }
 
     /// After the background is done: moves the rest, so that the next commit begins the log anew.
-    pub(super) fn restart_log(&mut self, connection: &Connection) {
+    pub(super) fn ended(
+        &mut self,
+        connection: &Connection,
+        outcome: rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
         self.running = false;
-        match checkpoint(connection, "RESTART") {
-            Ok(true) => self.written = 0,
-            // Someone is reading: try again when some more was written.
-            Ok(false) => self.written = LOG_SIZE_MAX * 3 / 4,
-            Err(error) => tracing::warn!(%error, "the log of the bus could not be begun anew"),
+        // Someone is reading, or it failed: try again when some more was written.
+        self.written = LOG_SIZE_MAX * 3 / 4;
+        outcome?;
+        if checkpoint(connection, "RESTART")? {
+            self.written = 0;
         }
+        Ok(())
     }
 }
 

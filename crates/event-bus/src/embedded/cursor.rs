@@ -1,12 +1,12 @@
 //! How far a consumer has looked in one stream. It must stay true that everything below `next` was either handed out,
-//! is settled, or is not selected by the filters.
+//! is settled, is not selected by the filters, or was removed by retention.
 
 use std::ops::ControlFlow;
 
 use omni_events::SubjectPattern;
 
 use super::{
-    log::{Log, Stored},
+    log::{Ends, Log, Stored},
     ranges::Ranges,
 };
 use crate::Stream;
@@ -46,8 +46,8 @@ impl Cursor {
 
     /// The range that must be read from the database before anything can be taken, if so.
     pub(super) fn missing(&mut self, log: &Log) -> Option<(u64, u64)> {
-        self.next = self.settled.pass(self.next);
-        let (head, in_memory) = log.ends(self.stream);
+        let Ends { kept, in_memory, head } = log.ends(self.stream);
+        self.next = self.settled.pass(self.next.max(kept));
         let here = self.page.as_ref().is_some_and(|page| page.covers(self.next));
         (self.next <= head && self.next < in_memory && !here).then_some((self.next, head))
     }

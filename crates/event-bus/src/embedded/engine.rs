@@ -10,11 +10,15 @@ use omni_clock::Clock;
 use tokio::sync::{
     Notify,
     mpsc::{WeakSender, error::TrySendError},
+    watch,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{durable::Durable, log::Log, readers::Readers, state::Journal, writer::Command};
-use crate::{Error, Position};
+use super::{commands::Command, durable::Durable, log::Log, readers::Readers, state::Journal};
+use crate::{Error, Health, Limits, Position, Stream};
+
+/// How long to wait after a failed commit before the disk is tried again.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// The shared parts of an open bus.
 #[derive(Debug)]
@@ -22,25 +26,53 @@ pub(super) struct Engine {
     pub(super) log: Log,
     pub(super) readers: Arc<Readers>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: Limits,
     pub(super) closing: CancellationToken,
     durables: RwLock<HashMap<String, Arc<Durable>>>,
     /// Consumers with something to store, each once.
     dirty: Mutex<Vec<Arc<Durable>>>,
     /// Tells the flusher that something is to be written or synced before long.
     linger: Notify,
+    /// Tells the purger that a stream is larger than it may be.
+    excess: Notify,
+    /// The streams that messages of other domains may be in.
+    routed: Mutex<Vec<Stream>>,
+    /// Fed by the writer.
+    pub(super) health: watch::Sender<Health>,
 }
 
 impl Engine {
-    pub(super) fn new(log: Log, readers: Readers, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(log: Log, readers: Readers, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         Self {
             log,
             readers: Arc::new(readers),
             clock,
+            limits,
             closing: CancellationToken::new(),
             durables: RwLock::default(),
             dirty: Mutex::default(),
             linger: Notify::new(),
+            excess: Notify::new(),
+            routed: Mutex::default(),
+            health: watch::Sender::new(Health::Up),
         }
+    }
+
+    fn lock_routed(&self) -> MutexGuard<'_, Vec<Stream>> {
+        self.routed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn routed(&self) -> Vec<Stream> {
+        self.lock_routed().clone()
+    }
+
+    pub(super) fn set_routed(&self, streams: &[Stream]) {
+        *self.lock_routed() = streams.to_vec();
+    }
+
+    /// All open consumers.
+    pub(super) fn all(&self) -> Vec<Arc<Durable>> {
+        self.durables.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     pub(super) fn find(&self, consumer: &str) -> Option<Arc<Durable>> {
@@ -94,6 +126,16 @@ impl Engine {
         self.linger.notify_one();
     }
 
+    /// Sees to it that what is beyond the size of its stream is removed before long.
+    pub(super) fn exceeded(&self) {
+        self.excess.notify_one();
+    }
+
+    /// Waits for [`Engine::exceeded`].
+    pub(super) async fn excess(&self) {
+        self.excess.notified().await;
+    }
+
     /// What all consumers have to store, taken once.
     pub(super) fn journals(&self) -> Vec<(Arc<Durable>, Journal)> {
         let dirty = std::mem::take(&mut *self.dirty());
@@ -131,7 +173,8 @@ pub(super) async fn flush_late(
     let work = async {
         loop {
             engine.linger.notified().await;
-            engine.clock.sleep(linger).await;
+            let up = *engine.health.borrow() == Health::Up;
+            engine.clock.sleep(if up { linger } else { linger.max(PROBE_EVERY) }).await;
             // The sender is not kept over a wait: whoever drops the bus waits for the last sender to go. When there is
             // no room the writer is at work, and a commit is near anyway.
             match commands

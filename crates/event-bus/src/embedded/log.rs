@@ -12,6 +12,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
+use super::commit::{Head, Heads};
 use crate::{Message, Pulled, Stream};
 
 /// Most bytes of messages that one stream keeps in memory: a second of a busy stream. A consumer that falls further
@@ -54,8 +55,20 @@ pub(super) struct Log {
     commits: watch::Sender<()>,
 }
 
+/// What is there of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    /// The first sequence that retention has left; one after the head when there is none.
+    pub(super) kept: u64,
+    /// The first that is in memory.
+    pub(super) in_memory: u64,
+    /// The last that is committed.
+    pub(super) head: u64,
+}
+
 #[derive(Debug)]
 struct Tail {
+    kept: u64,
     /// Sequence of the first message in memory; one after the head when there is none.
     first: u64,
     messages: VecDeque<Stored>,
@@ -77,8 +90,11 @@ impl Tail {
 }
 
 impl Log {
-    pub(super) fn new(heads: [u64; Stream::ALL.len()]) -> Self {
-        let tail = |head| Mutex::new(Tail { first: head + 1, messages: VecDeque::new(), size: 0 });
+    pub(super) fn new(heads: &Heads) -> Self {
+        let tail = |head: Head| {
+            let (kept, first) = (head.purged + 1, head.sequence + 1);
+            Mutex::new(Tail { kept, first, messages: VecDeque::new(), size: 0 })
+        };
         Self { tails: heads.map(tail), commits: watch::Sender::new(()) }
     }
 
@@ -86,25 +102,36 @@ impl Log {
         self.tails[stream.index()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last sequence that is committed, and the first that is in memory.
-    pub(super) fn ends(&self, stream: Stream) -> (u64, u64) {
+    /// Where the stream begins and ends.
+    pub(super) fn ends(&self, stream: Stream) -> Ends {
         let tail = self.tail(stream);
-        (tail.head(), tail.first)
+        Ends { kept: tail.kept, in_memory: tail.first, head: tail.head() }
     }
 
     /// Takes over what was committed. The messages of each stream follow its head.
     pub(super) fn append(&self, committed: Vec<Stored>) {
+        let mut locked: Option<(Stream, MutexGuard<'_, Tail>)> = None;
         for stored in committed {
-            let mut tail = self.tail(stored.stream);
+            let stream = stored.stream;
+            let mut tail = match locked.take() {
+                Some((of, tail)) if of == stream => tail,
+                other => {
+                    // One at a time.
+                    drop(other);
+                    self.tail(stream)
+                }
+            };
             tail.size += stored.message.data.len() + OVERHEAD;
             tail.messages.push_back(stored);
             while tail.size > TAIL_SIZE_MAX && tail.pop() {}
+            locked = Some((stream, tail));
         }
     }
 
     /// Lets go of what was removed from the database.
     pub(super) fn forget(&self, stream: Stream, before: u64) {
         let mut tail = self.tail(stream);
+        tail.kept = tail.kept.max(before);
         while tail.first < before && tail.pop() {}
     }
 
@@ -152,12 +179,15 @@ mod tests {
 
     #[test]
     fn a_tail_is_bounded_and_without_gaps() {
-        let log = Log::new([0, 0, 0, 0, 0, 41, 0]);
-        assert_eq!(log.ends(Stream::Custom), (41, 42));
+        let mut heads = Heads::default();
+        heads[Stream::Custom.index()] = Head { sequence: 41, purged: 7, ..Head::default() };
+        let log = Log::new(&heads);
+        let Ends { kept, in_memory, head } = log.ends(Stream::Custom);
+        assert_eq!((kept, in_memory, head), (8, 42, 41));
         for sequence in 42..142 {
             log.append(vec![stored(sequence, 1 << 20)]);
         }
-        let (head, first) = log.ends(Stream::Custom);
+        let Ends { in_memory: first, head, .. } = log.ends(Stream::Custom);
         assert_eq!(head, 141);
         assert!(head - first < 16, "{first}..={head}");
         let mut seen = Vec::new();
@@ -168,5 +198,10 @@ mod tests {
         assert_eq!(seen, (first + 1..=head).collect::<Vec<_>>());
         log.read(Stream::Custom, first - 1, |_| panic!("what is not in memory is not shown"));
         log.read(Stream::Custom, head + 5, |_| panic!("nor what does not exist"));
+        log.forget(Stream::Custom, 100);
+        assert_eq!(log.ends(Stream::Custom).kept, 100);
+        log.forget(Stream::Custom, head + 1);
+        let Ends { kept, in_memory, head: same } = log.ends(Stream::Custom);
+        assert_eq!((kept, in_memory, same), (head + 1, head + 1, head));
     }
 }

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::{
     cursor::Page,
-    log::{Stored, time_of},
-    schema::{Files, table},
+    log::{Ends, Stored, time_of},
+    schema::{Files, ROW_SIZE, table},
 };
-use crate::{DeadLetter, Error, Message, Stream};
+use crate::{DeadLetter, Error, Limit, Message, Read, ReadFrom, Stream};
 
 /// Most messages of a page.
-const PAGE_MESSAGES_MAX: usize = 256;
+pub(super) const PAGE_MESSAGES_MAX: usize = 256;
 /// Most bytes of a page.
 const PAGE_SIZE_MAX: usize = 4 << 20;
 /// Most rows looked at for one page, when few are selected.
@@ -69,13 +69,14 @@ impl Readers {
     }
 }
 
-/// Reads selected messages of a range, as many as make a page.
+/// Reads selected messages of a range, as many as make a page, and no more than `max`.
 pub(super) fn page(
     connection: &Connection,
     stream: Stream,
     (from, through): (u64, u64),
-    filters: &[SubjectPattern],
+    (filters, max): (&[SubjectPattern], usize),
 ) -> rusqlite::Result<Page> {
+    let max = max.clamp(1, PAGE_MESSAGES_MAX);
     let mut page = Page { from, through: through.min(from + PAGE_ROWS_MAX), messages: Vec::new() };
     let mut size = 0;
     let mut statement = connection.prepare_cached(&format!(
@@ -92,7 +93,7 @@ pub(super) fn page(
         let stored = Stored { stream, sequence, at: row.get(3)?, message: message(row, 1, 4)? };
         size += stored.message.data.len();
         page.messages.push(stored);
-        if page.messages.len() == PAGE_MESSAGES_MAX || size > PAGE_SIZE_MAX {
+        if page.messages.len() == max || size > PAGE_SIZE_MAX {
             page.through = sequence;
             break;
         }
@@ -155,6 +156,65 @@ pub(super) fn first_at(
         }
     }
     Ok(Some(low as u64))
+}
+
+/// Reads a stretch of a stream for someone who is no consumer.
+pub(super) fn read(
+    connection: &Connection,
+    read: &Read,
+    Ends { kept, head, .. }: Ends,
+) -> rusqlite::Result<crate::Page> {
+    let from = match read.from {
+        ReadFrom::Sequence(sequence) => Some(sequence),
+        ReadFrom::Time(time) => first_at(connection, read.stream, time.timestamp_micros())?,
+    };
+    let from = from.unwrap_or(u64::MAX).max(kept);
+    if from > head {
+        return Ok(crate::Page { messages: Vec::new(), next: None, remaining: 0 });
+    }
+    let page = page(connection, read.stream, (from, head), (&read.filters, read.max))?;
+    Ok(crate::Page {
+        messages: page.messages.iter().map(|stored| stored.pulled(1)).collect(),
+        next: (page.through < head).then_some(page.through + 1),
+        remaining: head - page.through,
+    })
+}
+
+/// The dead letters that are beyond a limit, as the first and last of their numbers.
+pub(super) fn dead_beyond(
+    connection: &Connection,
+    limit: Limit,
+    horizon: i64,
+) -> rusqlite::Result<Option<(i64, i64)>> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+    let Some(first) = number("SELECT min(number) FROM dead_letters")? else { return Ok(None) };
+    // Those before the first one that is young enough.
+    let young: Option<i64> = connection
+        .query_row(
+            "SELECT number FROM dead_letters WHERE dead_at >= ?1 ORDER BY number LIMIT 1",
+            [horizon],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let mut through = match young {
+        Some(young) => young - 1,
+        None => number("SELECT max(number) FROM dead_letters")?.unwrap_or(first),
+    };
+    if let Some(size_max) = limit.bytes {
+        let mut statement = connection.prepare(
+            "SELECT number, length(data) FROM dead_letters WHERE number > ?1 ORDER BY number DESC",
+        )?;
+        let mut rows = statement.query([through])?;
+        let mut size = 0;
+        while let Some(row) = rows.next()? {
+            size += row.get::<_, i64>(1)? as u64 + ROW_SIZE;
+            if size > size_max {
+                through = row.get(0)?;
+                break;
+            }
+        }
+    }
+    Ok((first <= through).then_some((first, through)))
 }
 
 /// The newest dead letters, newest first.

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{Error, Stream};
 
 /// The format of the database, in `user_version`.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
 
 /// How long a reading connection waits for a lock that a checkpoint holds.
 const READ_WAIT: Duration = Duration::from_secs(5);
@@ -22,10 +22,22 @@ const READ_WAIT: Duration = Duration::from_secs(5);
 /// Messages of about 1 KB sit 15 to a page of this size: a third more messages per second than with 4 KiB.
 const PAGE_SIZE: u32 = 16 * 1024;
 
+/// What a message takes besides its data, about, in bytes: its id, subject, time and place.
+pub(super) const ROW_SIZE: u64 = 96;
+
+/// How many messages of a stream are looked at to estimate its size.
+const SAMPLE: u32 = 256;
+
 /// Everything but the tables of the streams.
 const TABLES: &str = "
-    -- The highest sequence that retention has removed: an emptied stream must not count from 1 again.
-    CREATE TABLE streams (stream TEXT PRIMARY KEY, purged INTEGER NOT NULL) WITHOUT ROWID;
+    -- One row, made with the database and lost with it.
+    CREATE TABLE bus (identity TEXT NOT NULL);
+    -- The highest sequence that retention has removed: an emptied stream must not count from 1 again. And the size of
+    -- the messages from there up to `counted`, so that opening need not add up all of them.
+    CREATE TABLE streams (
+        stream TEXT PRIMARY KEY, purged INTEGER NOT NULL,
+        counted INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
     -- Everything up to `floor` is settled, and the ranges in `settled` above it.
     CREATE TABLE consumers (
         consumer TEXT NOT NULL, stream TEXT NOT NULL, floor INTEGER NOT NULL, settled TEXT NOT NULL,
@@ -74,12 +86,13 @@ impl Files {
         }
     }
 
-    /// Opens the connection that writes; makes the tables when the database is new.
-    pub(super) fn writer(&self) -> Result<Connection, Error> {
+    /// Opens the connection that writes; makes the tables when the database is new, and gives it this identity then.
+    pub(super) fn writer(&self, identity: &str) -> Result<Connection, Error> {
         let mut connection = self.connect().map_err(Error::backend("open its database"))?;
         // Nobody else writes, and a checkpoint that would have to wait for a reader is done later.
         connection.busy_timeout(Duration::ZERO).map_err(Error::backend("open its database"))?;
-        let found = migrate(&mut connection).map_err(Error::backend("prepare its database"))?;
+        let found =
+            migrate(&mut connection, identity).map_err(Error::backend("prepare its database"))?;
         if found > FORMAT {
             return Err(Error::Version { path: self.database.clone(), found, known: FORMAT });
         }
@@ -109,11 +122,14 @@ impl Files {
     }
 }
 
-/// Returns the format that was found.
-fn migrate(connection: &mut Connection) -> rusqlite::Result<i32> {
+/// Brings the tables to the present format. Returns the format that was found.
+fn migrate(connection: &mut Connection, identity: &str) -> rusqlite::Result<i32> {
     let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found >= FORMAT {
+        return Ok(found);
+    }
+    let transaction = connection.transaction()?;
     if found == 0 {
-        let transaction = connection.transaction()?;
         transaction.execute_batch(TABLES)?;
         for stream in Stream::ALL {
             // The data comes last, so that reading the columns before it does not read the pages it spills to.
@@ -123,10 +139,35 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<i32> {
                 table(stream)
             ))?;
         }
-        transaction.pragma_update(None, "user_version", FORMAT)?;
-        transaction.commit()?;
+    } else {
+        transaction.execute_batch(
+            "CREATE TABLE bus (identity TEXT NOT NULL);
+             ALTER TABLE streams ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+             ALTER TABLE streams ADD COLUMN size INTEGER NOT NULL DEFAULT 0;",
+        )?;
+        Stream::ALL.into_iter().try_for_each(|stream| estimate(&transaction, stream))?;
     }
+    transaction.execute("INSERT INTO bus VALUES (?1)", [identity])?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()?;
     Ok(found)
+}
+
+/// Sets the size of a stream that nobody has counted, from its last messages: adding up all of them may take minutes.
+fn estimate(connection: &Connection, stream: Stream) -> rusqlite::Result<()> {
+    let table = table(stream);
+    connection.execute(
+        &format!(
+            "INSERT INTO streams (stream, purged, counted, size)
+             SELECT ?1, min(seq) - 1, max(seq), (max(seq) - min(seq) + 1) * (
+                 SELECT CAST(avg(length(data) + {ROW_SIZE}) AS INTEGER)
+                 FROM (SELECT data FROM {table} ORDER BY seq DESC LIMIT {SAMPLE}))
+             FROM {table} HAVING count(seq) > 0
+             ON CONFLICT (stream) DO UPDATE SET counted = excluded.counted, size = excluded.size"
+        ),
+        [stream.as_str()],
+    )?;
+    Ok(())
 }
 
 /// The table of a stream.

@@ -150,7 +150,13 @@ impl State {
 
     fn missing(&mut self, log: &Log) -> Option<Taken> {
         self.cursors.iter_mut().find_map(|cursor| {
-            let (from, through) = cursor.missing(log)?;
+            let before = cursor.next;
+            let missing = cursor.missing(log);
+            if cursor.next != before {
+                // Over what was removed or settled.
+                self.touched.insert(cursor.stream);
+            }
+            let (from, through) = missing?;
             Some(Taken::Missing { stream: cursor.stream, from, through })
         })
     }
@@ -243,6 +249,21 @@ impl State {
         Some(pending)
     }
 
+    /// The streams it reads.
+    pub(super) fn streams(&self) -> Vec<Stream> {
+        self.cursors.iter().map(|cursor| cursor.stream).collect()
+    }
+
+    /// Reads more streams from now on; one that it reads already stays as it is.
+    pub(super) fn extend(&mut self, cursors: Vec<Cursor>) {
+        for cursor in cursors {
+            if !self.streams().contains(&cursor.stream) {
+                self.touched.insert(cursor.stream);
+                self.cursors.push(cursor);
+            }
+        }
+    }
+
     /// Begins anew at other positions.
     pub(super) fn seek(&mut self, cursors: Vec<Cursor>) {
         // What was given up before is still to be stored.
@@ -258,11 +279,11 @@ impl State {
 
     /// Messages that were handed out or wait for a retry, and those not looked at.
     pub(super) fn counts(&self, log: &Log) -> (u64, u64) {
-        // A cursor may be set to a sequence that is yet to come.
-        let behind = self
-            .cursors
-            .iter()
-            .map(|cursor| (log.ends(cursor.stream).0 + 1).saturating_sub(cursor.next));
+        let behind = self.cursors.iter().map(|cursor| {
+            let ends = log.ends(cursor.stream);
+            // A cursor may be set to a sequence that is yet to come.
+            (ends.head + 1).saturating_sub(cursor.next.max(ends.kept))
+        });
         (self.pending.len() as u64, behind.sum())
     }
 

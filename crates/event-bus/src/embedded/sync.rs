@@ -34,12 +34,12 @@ impl Syncs {
         Self { policy, is_full: false, unsynced_since: None }
     }
 
-    /// Sets the level for the commit that follows.
+    /// Sets the level for the commit that follows. It is synced in any case if it must be `sure`.
     pub(super) fn begin(
         &mut self,
         connection: &Connection,
         publishes: bool,
-        last: bool,
+        sure: bool,
         now: Duration,
     ) -> rusqlite::Result<Decision> {
         let due = match self.policy {
@@ -48,8 +48,8 @@ impl Syncs {
                 self.unsynced_since.is_some_and(|since| now.saturating_sub(since) >= interval)
             }
         };
-        let is_needed = due || (last && self.unsynced_since.is_some());
-        let full = last || due || (publishes && self.policy == Sync::EveryCommit);
+        let is_needed = due || (sure && self.unsynced_since.is_some());
+        let full = sure || due || (publishes && self.policy == Sync::EveryCommit);
         if full != self.is_full {
             connection.pragma_update(None, "synchronous", if full { "full" } else { "normal" })?;
             self.is_full = full;
@@ -66,4 +66,11 @@ impl Syncs {
             engine.unsynced();
         }
     }
+}
+
+/// Whether an error says that written data may be lost, whatever a later sync says.
+pub(super) fn is_sync_failure(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC))
 }

@@ -1,90 +1,32 @@
 //! The thread that writes: takes whatever waits, commits it once, answers, and wakes the consumers.
 //!
-//! It must stay true that nobody learns of anything before the commit that holds it, and that a failed commit leaves
-//! memory as it was.
+//! It must stay true that nobody learns of anything before the commit that holds it, that a failed commit leaves
+//! memory as it was, and that after a failed sync nothing is taken any more: the system may report it once and then
+//! call lost pages clean, so a later sync that works proves nothing.
 
-use std::{fs::File, sync::Arc};
+use std::{fs::File, mem, sync::Arc, thread};
 
-use rusqlite::Connection;
-use tokio::sync::{mpsc::Receiver, oneshot};
+use rusqlite::{Connection, config::DbConfig};
+use tokio::sync::mpsc::Receiver;
 
 use super::{
     checkpoint::{self, Checkpoints},
+    commands::{Answers, Command, Group, Purge},
     commit::{self, Appended, Heads, Insert},
     dedupe::Dedupe,
     durable::Durable,
     engine::Engine,
     state::Journal,
-    sync::Syncs,
+    sync::{Syncs, is_sync_failure},
 };
-use crate::{Error, Message, Receipt, Stream};
+use crate::{Error, Health, Stream};
 
-/// Most bytes of messages in one commit; it bounds how long a publisher that just missed it waits.
-const GROUP_SIZE_MAX: usize = 8 << 20;
+/// Most that a stream outgrows its size before something is removed, in bytes.
+const SLACK_MAX: u64 = 4 << 20;
 
-/// Where the answer to a command goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
-
-/// What the writer can be asked for.
-#[derive(Debug)]
-pub(super) enum Command {
-    /// Put messages into their streams.
-    Publish { messages: Vec<Message>, reply: Reply<Vec<Receipt>> },
-    /// Store what consumers have settled, and sync if that is due. With a reply it is waited for.
-    Flush { reply: Option<Reply<()>> },
-    /// Remove some of the oldest messages before a sequence.
-    Purge { stream: Stream, before: u64, reply: Reply<u64> },
-    /// Remove a consumer.
-    Forget { consumer: String, reply: Reply<()> },
-    /// A checkpoint in the background has ended.
-    Checkpointed,
-    /// Commit, checkpoint and end.
-    Close { reply: Reply<()> },
-}
-
-/// What one commit is about.
-#[derive(Debug, Default)]
-struct Group {
-    size: usize,
-    publishes: Vec<(Vec<Message>, Reply<Vec<Receipt>>)>,
-    flushes: Vec<Reply<()>>,
-    purges: Vec<(Stream, u64, Reply<u64>)>,
-    forgets: Vec<(String, Reply<()>)>,
-    checkpointed: bool,
-    close: Option<Reply<()>>,
-}
-
-impl Group {
-    fn add(&mut self, command: Command) {
-        match command {
-            Command::Publish { messages, reply } => {
-                self.size += messages.iter().map(|message| message.data.len()).sum::<usize>();
-                self.publishes.push((messages, reply));
-            }
-            Command::Flush { reply } => self.flushes.extend(reply),
-            Command::Purge { stream, before, reply } => self.purges.push((stream, before, reply)),
-            Command::Forget { consumer, reply } => self.forgets.push((consumer, reply)),
-            Command::Checkpointed => self.checkpointed = true,
-            Command::Close { reply } => self.close = Some(reply),
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.size >= GROUP_SIZE_MAX || self.close.is_some()
-    }
-
-    fn writes(&self) -> bool {
-        !(self.publishes.is_empty() && self.purges.is_empty() && self.forgets.is_empty())
-    }
-}
-
-/// What a commit has to tell.
-#[derive(Debug, Default)]
-struct Answers {
-    receipts: Vec<Vec<Receipt>>,
-    /// How many messages each purge removed, and before which sequence.
-    purged: Vec<(u64, u64)>,
-}
+/// How often the processor is offered to others while nobody comes who is expected: some 50 microseconds in all, a part of
+/// what a sync takes.
+const IDLE_MAX: u32 = 100;
 
 /// The writer and all that only it may touch.
 #[derive(Debug)]
@@ -96,6 +38,12 @@ pub(super) struct Writer {
     pub(super) dedupe: Dedupe,
     pub(super) syncs: Syncs,
     pub(super) checkpoints: Checkpoints,
+    /// Commits that failed since the last one that worked.
+    pub(super) failures: u32,
+    /// How many publishers are likely to be heard of soon: those just answered, and those who wait.
+    pub(super) expected: usize,
+    /// Why nothing is written any more.
+    pub(super) broken: Option<Error>,
     /// Given back after the connection is closed: fields are dropped in order.
     pub(super) lock: File,
 }
@@ -106,30 +54,56 @@ impl Writer {
         while let Some(first) = self.commands.blocking_recv() {
             let mut group = Group::default();
             group.add(first);
-            while !group.is_full()
-                && let Ok(next) = self.commands.try_recv()
-            {
-                group.add(next);
-            }
-            if group.checkpointed {
-                self.checkpoints.restart_log(&self.connection);
+            self.gather(&mut group);
+            if let Some(outcome) = group.checkpointed.take() {
+                self.checkpointed(outcome);
             }
             let close = group.close.take();
+            let publishers = group.publishes.len();
             let outcome = self.commit(group, close.is_some());
             if let Some(reply) = close {
                 self.close();
                 let _ = reply.send(outcome);
                 return;
             }
+            self.expected = publishers + self.commands.len();
         }
         // Nobody waits for this; what it cannot store is handed out again.
         let _ = self.commit(Group::default(), true);
+        self.close();
+    }
+
+    /// Takes what waits, and what is about to come: those who were answered a moment ago often publish again at once, and
+    /// one commit for all of them is worth more than two for half of them each.
+    ///
+    /// Nobody waits for others who do not exist: alone, a publisher is expected alone.
+    fn gather(&mut self, group: &mut Group) {
+        let mut idle = 0;
+        while !group.is_full() {
+            match self.commands.try_recv() {
+                Ok(next) => {
+                    group.add(next);
+                    idle = 0;
+                }
+                Err(_) if group.publishes.len() < self.expected && idle < IDLE_MAX => {
+                    idle += 1;
+                    thread::yield_now();
+                }
+                Err(_) => return,
+            }
+        }
     }
 
     /// Closes the database, then gives the lock back, and only then lets the caller know.
     fn close(self) {
         self.engine.readers.close();
-        checkpoint::finish(&self.connection);
+        if self.broken.is_none() {
+            checkpoint::finish(&self.connection);
+        } else if let Err(error) =
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::warn!(%error, "the log of the bus is moved though a sync failed");
+        }
         let Self { connection, lock, .. } = self;
         if let Err((_, error)) = connection.close() {
             tracing::warn!(%error, "the database of the bus was not closed properly");
@@ -137,99 +111,146 @@ impl Writer {
         drop(lock);
     }
 
+    fn checkpointed(&mut self, outcome: rusqlite::Result<()>) {
+        let outcome = match &self.broken {
+            None => self.checkpoints.ended(&self.connection, outcome),
+            Some(_) => return,
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "a checkpoint of the bus failed");
+            if is_sync_failure(&error) {
+                self.give_up(error);
+            }
+        }
+    }
+
     /// Commits a group, and tells everyone concerned.
-    fn commit(&mut self, group: Group, last: bool) -> Result<(), Error> {
+    fn commit(&mut self, mut group: Group, last: bool) -> Result<(), Error> {
+        if let Some(broken) = &self.broken {
+            group.refuse(broken);
+            return Err(broken.clone());
+        }
         let journals = self.engine.journals();
         let mut appended = Appended { heads: self.heads, stored: Vec::new() };
-        let outcome = self.write(&group, &journals, &mut appended, last);
-        let failed = match outcome {
+        let error = match self.write(&mut group, &journals, &mut appended, last) {
             Ok(answers) => {
                 self.heads = appended.heads;
                 let published = !appended.stored.is_empty();
                 self.engine.log.append(appended.stored);
-                for ((stream, ..), (_, before)) in group.purges.iter().zip(&answers.purged) {
-                    self.engine.log.forget(*stream, *before);
-                }
-                answer(group, answers);
+                self.after_purges(&group);
+                group.answer(answers);
                 if published {
                     self.engine.log.wake();
+                    self.limit();
                 }
                 return Ok(());
             }
-            Err(error) => Error::backend("write to its database")(error),
+            Err(error) => error,
         };
-        tracing::error!(error = &failed as &dyn std::error::Error, "a commit of the bus failed");
+        tracing::error!(error = &error as &dyn std::error::Error, "a commit of the bus failed");
         self.dedupe.undo(appended.stored.len());
         self.engine.restore(journals);
-        refuse(group, &failed);
+        let failed = self.failed(error);
+        group.refuse(&failed);
         Err(failed)
     }
 
     fn write(
         &mut self,
-        group: &Group,
+        group: &mut Group,
         journals: &[(Arc<Durable>, Journal)],
         appended: &mut Appended,
         last: bool,
     ) -> rusqlite::Result<Answers> {
         let mut answers = Answers::default();
         let now = self.engine.clock.elapsed();
-        let sync = self.syncs.begin(&self.connection, !group.publishes.is_empty(), last, now)?;
+        let probes = self.failures > 0;
+        let publishes = !group.publishes.is_empty();
+        let sync = self.syncs.begin(&self.connection, publishes, last || probes, now)?;
         let writes = group.writes() || !journals.is_empty();
-        if !writes && !sync.is_needed {
+        if !(writes || sync.is_needed || probes || last) {
             return Ok(answers);
         }
         let wall = self.engine.clock.now().timestamp_micros();
         self.dedupe.expire(wall);
         let transaction = self.connection.unchecked_transaction()?;
-        let mut insert =
-            Insert { connection: &transaction, dedupe: &mut self.dedupe, appended, now: wall };
-        for (messages, _) in &group.publishes {
-            let receipts = messages.iter().map(|message| insert.message(message));
+        let mut insert = Insert::new(&transaction, &mut self.dedupe, appended, wall);
+        for (messages, _) in &mut group.publishes {
+            let receipts = mem::take(messages).into_iter().map(|to| insert.message(to));
             answers.receipts.push(receipts.collect::<rusqlite::Result<_>>()?);
         }
+        drop(insert);
         for (durable, journal) in journals {
             commit::journal(&transaction, &durable.config.name, journal)?;
         }
-        for (stream, before, _) in &group.purges {
-            answers.purged.push(commit::purge(&transaction, *stream, *before)?);
+        for (purge, _) in &group.purges {
+            answers.purged.push(match *purge {
+                Purge::Stream { stream, before } => {
+                    let size_max = self.engine.limits.of(stream).bytes.unwrap_or(u64::MAX);
+                    let head = &mut appended.heads[stream.index()];
+                    commit::purge(&transaction, stream, (before, size_max), head)?
+                }
+                Purge::Dead(from, through) => commit::purge_dead(&transaction, (from, through))?,
+            });
         }
         for (consumer, _) in &group.forgets {
             commit::forget(&transaction, consumer)?;
         }
-        if !writes {
+        commit::count(&transaction, &mut appended.heads, last)?;
+        if !writes && (sync.is_needed || probes) {
             transaction.execute("INSERT OR REPLACE INTO syncs VALUES (1, ?1)", [wall])?;
         }
         transaction.commit()?;
         self.syncs.end(sync, now, &self.engine);
         self.checkpoints.written(group.size, journals.len());
+        if mem::take(&mut self.failures) > 0 {
+            self.engine.health.send_replace(Health::Up);
+        }
         Ok(answers)
     }
-}
 
-fn answer(group: Group, answers: Answers) {
-    // A caller that has gone away does not want to know.
-    for ((_, reply), receipts) in group.publishes.into_iter().zip(answers.receipts) {
-        let _ = reply.send(Ok(receipts));
+    /// Takes note of a failed commit, and sees to it that the disk is tried again.
+    fn failed(&mut self, error: rusqlite::Error) -> Error {
+        self.failures = self.failures.saturating_add(1);
+        if is_sync_failure(&error) {
+            return self.give_up(error);
+        }
+        self.engine.health.send_replace(Health::after(self.failures));
+        self.engine.unsynced();
+        Error::backend("write to its database")(error)
     }
-    for ((.., reply), (purged, _)) in group.purges.into_iter().zip(answers.purged) {
-        let _ = reply.send(Ok(purged));
-    }
-    let forgotten = group.forgets.into_iter().map(|(_, reply)| reply);
-    for reply in group.flushes.into_iter().chain(forgotten) {
-        let _ = reply.send(Ok(()));
-    }
-}
 
-fn refuse(group: Group, error: &Error) {
-    for (_, reply) in group.publishes {
-        let _ = reply.send(Err(error.clone()));
+    /// Takes nothing more.
+    fn give_up(&mut self, error: rusqlite::Error) -> Error {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "what the bus wrote may not be on the disk: it takes nothing more until it is opened again"
+        );
+        let attempts = self.failures.max(Health::ATTEMPTS_MAX);
+        self.engine.health.send_replace(Health::after(attempts));
+        let doing =
+            "be sure that what it writes is kept, and takes nothing more until it is opened again";
+        let error = Error::backend(doing)(error);
+        self.broken = Some(error.clone());
+        error
     }
-    for (.., reply) in group.purges {
-        let _ = reply.send(Err(error.clone()));
+
+    fn after_purges(&self, group: &Group) {
+        for (purge, _) in &group.purges {
+            if let Purge::Stream { stream, .. } = *purge {
+                self.engine.log.forget(stream, self.heads[stream.index()].purged + 1);
+            }
+        }
     }
-    let forgotten = group.forgets.into_iter().map(|(_, reply)| reply);
-    for reply in group.flushes.into_iter().chain(forgotten) {
-        let _ = reply.send(Err(error.clone()));
+
+    /// Has the purger look when a stream has outgrown its size by so much that a step is worth it.
+    fn limit(&self) {
+        let exceeds = |stream: Stream| {
+            let Some(size_max) = self.engine.limits.of(stream).bytes else { return false };
+            self.heads[stream.index()].size > size_max + (size_max / 16).min(SLACK_MAX)
+        };
+        if Stream::ALL.into_iter().any(exceeds) {
+            self.engine.exceeded();
+        }
     }
 }

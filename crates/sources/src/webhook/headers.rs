@@ -32,19 +32,25 @@ const REDACTED: &str = "[redacted]";
 
 /// The headers in the order of arrival, without the values of secrets; signatures stay, they prove and open nothing.
 pub(crate) fn kept(headers: &HeaderMap, secret: Option<&HeaderName>) -> Vec<(String, String)> {
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    kept_of(headers, secret.map(HeaderName::as_str))
+}
+
+/// The same for headers of another protocol; names are in lower case.
+pub(crate) fn kept_of<'h>(
+    headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+    secret: Option<&str>,
+) -> Vec<(String, String)> {
     let mut total = 0;
-    let mut kept = Vec::with_capacity(headers.len().min(HEADERS_MAX));
-    for (name, value) in headers.iter().take(HEADERS_MAX) {
-        let value = if secret == Some(name) || is_secret(name.as_str()) {
-            REDACTED.to_owned()
-        } else {
-            text(value.as_bytes())
-        };
-        total += name.as_str().len() + value.len();
+    let mut kept = Vec::new();
+    for (name, value) in headers.take(HEADERS_MAX) {
+        let value =
+            if secret == Some(name) || is_secret(name) { REDACTED.to_owned() } else { text(value) };
+        total += name.len() + value.len();
         if total > TOTAL_LEN_MAX {
             break;
         }
-        kept.push((name.as_str().to_owned(), value));
+        kept.push((name.to_owned(), value));
     }
     kept
 }
@@ -67,28 +73,31 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
 /// The sender's correlation id, if it is visible ASCII of at most 128 bytes; another one is not used.
 pub(crate) fn correlation_id(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("x-correlation-id")?.to_str().ok()?;
-    let good = !value.is_empty()
+    is_correlation_id(value).then(|| value.to_owned())
+}
+
+/// Whether a text is visible ASCII of at most 128 bytes.
+pub(crate) fn is_correlation_id(value: &str) -> bool {
+    !value.is_empty()
         && value.len() <= CORRELATION_LEN_MAX
-        && value.bytes().all(|b| b.is_ascii_graphic());
-    good.then(|| value.to_owned())
+        && value.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The W3C trace context, if it is one of version 00; another one would break tracers downstream.
 pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("traceparent")?.to_str().ok()?;
+    is_traceparent(value).then(|| value.to_owned())
+}
+
+/// Whether a text is a W3C trace context of version 00.
+pub(crate) fn is_traceparent(value: &str) -> bool {
     let parts: Vec<&str> = value.split('-').collect();
-    let [version, trace, span, flags] = parts[..] else { return None };
+    let [version, trace, span, flags] = parts[..] else { return false };
     let hex = |part: &str, len: usize| {
         part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
     let set = |part: &str| part.bytes().any(|b| b != b'0');
-    let good = version == "00"
-        && hex(trace, 32)
-        && set(trace)
-        && hex(span, 16)
-        && set(span)
-        && hex(flags, 2);
-    good.then(|| value.to_owned())
+    version == "00" && hex(trace, 32) && set(trace) && hex(span, 16) && set(span) && hex(flags, 2)
 }
 
 #[cfg(test)]

@@ -184,6 +184,9 @@ impl From<AppendError> for Refusal {
             AppendError::Metadata { .. } | AppendError::Loop { .. } => {
                 Self::kept(Reply::problem(Code::Refused, text.clone()), text)
             }
+            AppendError::TooLarge { .. } => {
+                Self::kept(Reply::problem(Code::TooLarge, text.clone()), text)
+            }
             AppendError::Overloaded => {
                 Self { reply: Reply::problem(Code::Overloaded, text), sample: None }
             }

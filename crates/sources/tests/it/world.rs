@@ -36,9 +36,14 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    /// One whose log has these limits.
+    pub(crate) async fn with(config: Config) -> Self {
         let store = Store::temporary().await;
         let clock = ManualClock::at_unix(1_700_000_000);
-        let parts = parts(&store, &clock).await;
+        let parts = Parts { config, ..parts(&store, &clock).await };
         let (log, appender, publisher) = omni_event_log::open(parts).await.unwrap();
         let stop = CancellationToken::new();
         let appending = tokio::spawn(appender.run(stop.clone()));

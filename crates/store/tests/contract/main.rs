@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod automations;
+mod bus;
 mod commit;
 mod executions;
 mod fixtures;
@@ -49,6 +50,9 @@ on_both! {
     read::a_watermark_never_goes_back,
     read::a_living_writer_is_not_retired,
     read::a_fenced_writer_leaves_its_events_to_others,
+    bus::one_writer_heals_and_the_next_takes_over_when_it_dies,
+    bus::what_has_no_outcome_is_found_in_order,
+    bus::the_settled_part_ends_before_the_first_event_in_doubt,
     executions::a_second_commit_changes_nothing,
     executions::executions_are_listed_by_filter_and_page,
     executions::concurrent_commits_of_the_same_events_do_not_lock_each_other_out,

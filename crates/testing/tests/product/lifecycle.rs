@@ -1,11 +1,11 @@
 //! Starting, stopping, and what is there after a restart.
 
 use omni_server::{Config, Server};
-use omni_testing::{Database, TestApp};
+use omni_testing::{Bus, Database, TestApp};
 use serde_json::json;
 
-async fn restart(database: Database) {
-    let mut app = TestApp::start(database).await;
+async fn restart(database: Database, bus: Bus) {
+    let mut app = TestApp::start_over(database, bus).await;
     app.add_github().await;
     let automation = app.add_automation(&json!({ "name": "keeps", "triggerEventType": "custom.x", "actions": [{ "type": "log", "config": { "level": "info", "message": "m" } }] })).await;
     let before = app.trigger("custom.x", &json!({ "n": 1 })).await;
@@ -22,12 +22,22 @@ async fn restart(database: Database) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_there_after_a_restart() {
-    restart(Database::Embedded).await;
+    restart(Database::Embedded, Bus::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_there_after_a_restart_on_postgres() {
-    restart(Database::Postgres).await;
+    restart(Database::Postgres, Bus::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_is_there_after_a_restart_on_nats() {
+    restart(Database::Embedded, Bus::Nats).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_is_there_after_a_restart_on_postgres_and_nats() {
+    restart(Database::Postgres, Bus::Nats).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,7 +58,16 @@ async fn a_second_server_on_the_same_directory_is_refused() {
 /// Stopping while events pour in: what was acknowledged is handled, now or after the restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_under_load_loses_nothing() {
-    let mut app = TestApp::start(Database::Embedded).await;
+    drain(Bus::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_under_load_loses_nothing_on_nats() {
+    drain(Bus::Nats).await;
+}
+
+async fn drain(bus: Bus) {
+    let mut app = TestApp::start_over(Database::Embedded, bus).await;
     let http = app.http.clone();
     let load = tokio::spawn(async move {
         let mut acknowledged = Vec::new();

@@ -1,58 +1,11 @@
 //! The binary as a process of its own: signals, the demo, the command line, kill -9.
 
-use std::{path::Path, process::Stdio};
-
-use omni_testing::{Http, PATIENCE};
+use omni_store::{Location, testing};
+use omni_testing::{Http, NatsServer, PATIENCE, Receiver};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
-};
+use tokio::process::Command;
 
-/// The `omni` program that `cargo xtask test` has built.
-#[expect(clippy::disallowed_methods, reason = "set by the command that runs the tests")]
-fn omni() -> Command {
-    let binary = std::env::var("OMNI_TEST_BINARY");
-    let mut command =
-        Command::new(binary.expect("this test needs the omni program: run `cargo xtask test`"));
-    command.env("NO_COLOR", "1").stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
-
-/// A server in a process of its own.
-struct Process {
-    child: Child,
-    url: String,
-}
-
-impl Process {
-    async fn start(dir: &Path) -> Self {
-        let mut child = omni()
-            .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line =
-            tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-        let url =
-            line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
-        Self { child, url }
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().unwrap().to_string();
-        assert!(
-            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
-        );
-    }
-
-    async fn exit_code(mut self) -> Option<i32> {
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code()
-    }
-}
+use crate::process::{Process, omni};
 
 /// What a command printed, as JSON.
 async fn json_of(server: &str, args: &[&str]) -> Value {
@@ -226,4 +179,54 @@ async fn kill_minus_nine_loses_nothing() {
         report.contains("lost 0") && report.contains("dup-effects 0") && report.contains("stuck 0"),
         "{report}"
     );
+}
+
+/// Two processes share one PostgreSQL and one NATS: each takes events in, each handles some, and each event once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_share_the_work_and_run_each_event_once() {
+    let (nats, receiver) = (NatsServer::start().await, Receiver::start().await);
+    let location = testing::temporary_schema(&testing::server_url()).await;
+    let Location::Postgres(database) = location else { panic!("{location:?}") };
+    let url = nats.url();
+    let variables = [
+        ("OMNI_DATABASE_URL", database.as_str()),
+        ("OMNI_NATS_URL", url.as_str()),
+        ("OMNI_EGRESS_ALLOW_LOOPBACK", "true"),
+    ];
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = Process::start_with(one.path(), &variables).await;
+    let http = Http::new(&first.url);
+    let automation = json!({
+        "name": "effect", "triggerEventType": "custom.shared",
+        "actions": [{ "type": "webhook", "config": { "url": receiver.url("/effect") } }]
+    });
+    http.post("/api/automations", &automation).await.expect(201);
+    // It reads the automation when it starts.
+    let second = Process::start_with(two.path(), &variables).await;
+
+    let body = json!({ "eventType": "custom.shared", "payload": {} });
+    let both = [Http::new(&first.url), Http::new(&second.url)];
+    let mut sent = Vec::new();
+    for n in 0..300 {
+        let reply = both[n % 2].post("/api/events/trigger", &body).await.expect(201).json();
+        sent.push(reply["eventId"].as_str().unwrap().to_owned());
+    }
+    omni_testing::eventually("every event has an outcome", async || {
+        let pending = http.get("/api/events?status=pending&limit=1").await.expect(200).json();
+        pending["items"].as_array().unwrap().is_empty().then_some(())
+    })
+    .await;
+    let mut effects: Vec<String> =
+        receiver.received().iter().map(|r| r.header("x-omni-event-id").to_owned()).collect();
+    effects.sort();
+    sent.sort();
+    assert_eq!(effects, sent);
+    for process in [first, second] {
+        let text = Http::new(&process.url).get("/metrics").await.expect(200).text();
+        let handled = "omni_bus_consumer_acked_total{consumer=\"automations\"} ";
+        let handled = text.lines().find_map(|line| line.strip_prefix(handled)).unwrap();
+        assert!(handled.parse::<u64>().unwrap() > 0, "one of them did all the work");
+        process.signal("-TERM");
+        assert_eq!(process.exit_code().await, Some(0));
+    }
 }

@@ -1,13 +1,13 @@
 //! The main job: a signed webhook comes in, a rule fires, things happen, and one can see it.
 
-use omni_testing::{Database, Receiver, TestApp, github};
+use omni_testing::{Bus, Database, Receiver, TestApp, github};
 use serde_json::json;
 
 /// Odd blanks, a big integer, a number with a trailing zero, an escape: what a reformatter would change.
 const ODD_BODY: &str = "{ \"ref\" :\t\"refs/heads/main\",\n \"size\": 9007199254740993, \"rate\": 1.50, \"n\": \"\\u00e9\" }";
 
-async fn walk(database: Database) {
-    let app = TestApp::start(database).await;
+async fn walk(database: Database, bus: Bus) {
+    let app = TestApp::start_over(database, bus).await;
     let receiver = Receiver::start().await;
     app.add_github().await;
     let automation = app
@@ -69,12 +69,22 @@ async fn walk(database: Database) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signed_push_fires_a_rule_and_has_three_effects() {
-    walk(Database::Embedded).await;
+    walk(Database::Embedded, Bus::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signed_push_fires_a_rule_and_has_three_effects_on_postgres() {
-    walk(Database::Postgres).await;
+    walk(Database::Postgres, Bus::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_push_fires_a_rule_and_has_three_effects_on_nats() {
+    walk(Database::Embedded, Bus::Nats).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_push_fires_a_rule_and_has_three_effects_on_postgres_and_nats() {
+    walk(Database::Postgres, Bus::Nats).await;
 }
 
 async fn bytes_and_repeats(database: Database) {

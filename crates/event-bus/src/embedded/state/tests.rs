@@ -23,6 +23,7 @@ enum Step {
     Store,
     StoreFails,
     Crash,
+    Purge(prop::sample::Index),
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -36,6 +37,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => Just(Step::Store),
         1 => Just(Step::StoreFails),
         1 => Just(Step::Crash),
+        1 => any::<prop::sample::Index>().prop_map(Step::Purge),
     ]
 }
 
@@ -48,6 +50,8 @@ struct Model {
     selected: BTreeSet<u64>,
     out: Vec<Pulled>,
     settled: BTreeSet<u64>,
+    /// Up to here retention has removed everything.
+    purged: u64,
     /// What a crash leaves: the stored position, failures, and what was settled by then.
     stored: (u64, Ranges, HashMap<Key, Vec<String>>, BTreeSet<u64>),
 }
@@ -58,7 +62,7 @@ impl Model {
         let config =
             ConsumerConfig { max_in_flight: 5, ..ConsumerConfig::new("model", vec![pattern]) };
         Self {
-            log: Log::new(Default::default()),
+            log: Log::new(&Default::default()),
             config,
             state: Self::state(0, Ranges::default(), HashMap::new()),
             now: Duration::ZERO,
@@ -66,6 +70,7 @@ impl Model {
             selected: BTreeSet::new(),
             out: Vec::new(),
             settled: BTreeSet::new(),
+            purged: 0,
             stored: Default::default(),
         }
     }
@@ -154,13 +159,17 @@ impl Model {
                 self.state.restore(journal);
             }
             Step::Crash => self.crash(),
+            Step::Purge(index) => {
+                self.purged = self.purged.max(index.index(self.published as usize + 1) as u64);
+                self.log.forget(STREAM, self.purged + 1);
+            }
         }
     }
 }
 
 proptest! {
-    /// Whatever happens, nothing selected is left out, and nothing settled comes back but by a crash before it was
-    /// stored.
+    /// Whatever happens, nothing selected is left out unless retention took it, and nothing settled comes back but by a
+    /// crash before it was stored.
     #[test]
     fn nothing_is_skipped_and_nothing_settled_returns(history in prop::collection::vec(steps(), 0..80)) {
         let mut model = Model::new();
@@ -177,10 +186,12 @@ proptest! {
                 model.state.settle(settlement, &model.config, (model.now, DateTime::UNIX_EPOCH));
             }
         }
-        prop_assert_eq!(&model.settled, &model.selected);
+        let kept = |set: &BTreeSet<u64>| set.range(model.purged + 1..).copied().collect::<Vec<_>>();
+        prop_assert_eq!(kept(&model.settled), kept(&model.selected));
         model.store();
         prop_assert_eq!(model.stored.0, model.published, "the floor did not reach the end");
         prop_assert_eq!(model.stored.1, Ranges::default());
-        prop_assert!(model.stored.2.is_empty());
+        // The commit that removes a message removes its failures.
+        prop_assert!(model.stored.2.keys().all(|(_, sequence)| *sequence <= model.purged));
     }
 }
