@@ -109,57 +109,74 @@ impl Suite {
     }
 }
 
+/// Hands the list of all checks, as `module::check` one after the other, to a macro: the one place where they are named.
+///
+/// With it a backend's tests make a test of each check, so that no list falls behind.
+#[macro_export]
+macro_rules! for_every_check {
+    ($then:ident) => {
+        $then! {
+            publishing::sequences_ascend
+            publishing::repeats_are_recognised
+            publishing::unknown_domains_are_refused
+            publishing::events_arrive_unchanged
+            consuming::filters_select
+            consuming::waiting_consumers_are_woken
+            consuming::members_share
+            consuming::consumers_are_independent
+            consuming::consumers_start_where_asked
+            consuming::in_flight_is_bounded
+            consuming::a_backlog_comes_in_order
+            settling::retries_wait
+            settling::the_unsettled_comes_back
+            settling::progress_extends_the_wait
+            settling::late_acks_count
+            settling::failures_end_as_dead_letters
+            settling::silence_ends_as_dead_letter
+            settling::the_rejected_is_dead_at_once
+            subscribing::handlers_run_side_by_side
+            subscribing::failures_are_tried_again
+            subscribing::handlers_decide_what_becomes_of_an_event
+            subscribing::panics_and_nonsense_are_survived
+            subscribing::slow_handlers_are_kept_alive
+            subscribing::only_valid_events_are_handled
+            subscribing::a_drain_finishes_handlers
+            subscribing::a_removed_consumer_ends_its_subscription
+            ordering::keys_go_one_at_a_time
+            ordering::a_blocked_key_parks_alone
+            ordering::what_is_parked_is_kept_alive
+            ordering::a_dropped_message_comes_before_its_followers
+            ordering::members_share_lanes
+            ordering::order_outlives_a_restart
+            ordering::moving_forgets_what_is_parked
+            ordering::handlers_keep_the_order_of_each_key
+            lifecycle::consumers_resume
+            lifecycle::an_idle_consumer_misses_nothing
+            lifecycle::consumers_can_be_moved
+            lifecycle::consumers_can_be_removed
+            lifecycle::old_messages_are_removed
+            lifecycle::drain_ends_everything
+            reading::pages_are_read
+            reading::replays_merge_streams
+            reading::replays_keep_their_bounds
+            reading::replays_keep_their_rate
+            reading::odd_replays_are_refused
+            reading::the_identity_stays
+            routing::open_consumers_find_routed_messages
+            routing::other_consumers_find_routed_messages
+            routing::replays_find_routed_messages
+        }
+    };
+}
+
 /// Runs every check, each at a place of its own.
 pub async fn run_all(place: impl Fn() -> Suite) {
-    publishing::sequences_ascend(&place()).await;
-    publishing::repeats_are_recognised(&place()).await;
-    publishing::unknown_domains_are_refused(&place()).await;
-    publishing::events_arrive_unchanged(&place()).await;
-    consuming::filters_select(&place()).await;
-    consuming::waiting_consumers_are_woken(&place()).await;
-    consuming::members_share(&place()).await;
-    consuming::consumers_are_independent(&place()).await;
-    consuming::consumers_start_where_asked(&place()).await;
-    consuming::in_flight_is_bounded(&place()).await;
-    consuming::a_backlog_comes_in_order(&place()).await;
-    settling::retries_wait(&place()).await;
-    settling::the_unsettled_comes_back(&place()).await;
-    settling::progress_extends_the_wait(&place()).await;
-    settling::late_acks_count(&place()).await;
-    settling::failures_end_as_dead_letters(&place()).await;
-    settling::silence_ends_as_dead_letter(&place()).await;
-    settling::the_rejected_is_dead_at_once(&place()).await;
-    subscribing::handlers_run_side_by_side(&place()).await;
-    subscribing::failures_are_tried_again(&place()).await;
-    subscribing::handlers_decide_what_becomes_of_an_event(&place()).await;
-    subscribing::panics_and_nonsense_are_survived(&place()).await;
-    subscribing::slow_handlers_are_kept_alive(&place()).await;
-    subscribing::only_valid_events_are_handled(&place()).await;
-    subscribing::a_drain_finishes_handlers(&place()).await;
-    subscribing::a_removed_consumer_ends_its_subscription(&place()).await;
-    ordering::keys_go_one_at_a_time(&place()).await;
-    ordering::a_blocked_key_parks_alone(&place()).await;
-    ordering::what_is_parked_is_kept_alive(&place()).await;
-    ordering::a_dropped_message_comes_before_its_followers(&place()).await;
-    ordering::members_share_lanes(&place()).await;
-    ordering::order_outlives_a_restart(&place()).await;
-    ordering::moving_forgets_what_is_parked(&place()).await;
-    ordering::handlers_keep_the_order_of_each_key(&place()).await;
-    lifecycle::consumers_resume(&place()).await;
-    lifecycle::an_idle_consumer_misses_nothing(&place()).await;
-    lifecycle::consumers_can_be_moved(&place()).await;
-    lifecycle::consumers_can_be_removed(&place()).await;
-    lifecycle::old_messages_are_removed(&place()).await;
-    lifecycle::drain_ends_everything(&place()).await;
-    reading::pages_are_read(&place()).await;
-    reading::replays_merge_streams(&place()).await;
-    reading::replays_keep_their_bounds(&place()).await;
-    reading::replays_keep_their_rate(&place()).await;
-    reading::odd_replays_are_refused(&place()).await;
-    reading::the_identity_stays(&place()).await;
-    routing::open_consumers_find_routed_messages(&place()).await;
-    routing::other_consumers_find_routed_messages(&place()).await;
-    routing::replays_find_routed_messages(&place()).await;
+    macro_rules! run {
+        ($($module:ident::$check:ident)*) => {
+            $($module::$check(&place()).await;)*
+        };
+    }
+    for_every_check!(run);
 }
 
 /// A message with a number in it.

@@ -36,7 +36,7 @@ use tokio::{
 use self::{
     checkpoint::Checkpoints,
     commands::{Command, Reply, ask},
-    durable::{Durable, sleep_until},
+    durable::Durable,
     engine::{Engine, flush_late},
     log::Log,
     open::Streams,
@@ -48,7 +48,7 @@ use self::{
 };
 use crate::{
     Addressed, Backend, ConsumerConfig, DeadLetter, EmbeddedOptions, Error, Health, Page, Position,
-    Pulled, Read, Receipt, Settlement, Start, Stream, Sync, routes,
+    Pulled, Read, Receipt, Settlement, Start, Stream, Sync, routes, sleeping::sleep_until,
 };
 
 /// Commands that may wait for the writer; then publishers wait for room.

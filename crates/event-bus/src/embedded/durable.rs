@@ -1,15 +1,10 @@
 //! An open consumer: its state behind a lock, and the ways to wake its members.
 
-use std::{
-    future,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
-use futures_util::future::BoxFuture;
 use omni_clock::Clock;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
@@ -18,9 +13,6 @@ use super::{
     state::{State, Taken},
 };
 use crate::{ConsumerConfig, Settlement, Start};
-
-/// A sleep that began this much late is begun again: a clock that is moved by hand may jump in between.
-const SLEEP_TOLERANCE: Duration = Duration::from_millis(1);
 
 /// A consumer that was opened in this process.
 #[derive(Debug)]
@@ -90,17 +82,5 @@ impl Durable {
     /// Marks it as having something to store. Returns whether it was not marked yet.
     pub(super) fn mark(&self) -> bool {
         !self.dirty.swap(true, Ordering::AcqRel)
-    }
-}
-
-/// Ends when the clock has reached a time, or never.
-pub(super) fn sleep_until(clock: &dyn Clock, until: Option<Duration>) -> BoxFuture<'static, ()> {
-    let Some(until) = until else { return Box::pin(future::pending()) };
-    loop {
-        let now = clock.elapsed();
-        let sleep = clock.sleep(until.saturating_sub(now));
-        if clock.elapsed().saturating_sub(now) < SLEEP_TOLERANCE {
-            return sleep;
-        }
     }
 }

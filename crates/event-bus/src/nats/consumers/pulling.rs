@@ -54,22 +54,14 @@ pub(super) async fn pull(
             }
             Taken::Nothing { until } => until,
         };
-        let until = sleep_or_never(consumers, until);
         tokio::select! {
             biased;
             () = consumers.closing.cancelled() => {}
             () = durable.forgotten.cancelled() => {}
             _ = changes.changed() => {}
             () = listen(consumers, durable, max, version) => {}
-            () = until => {}
+            () = sleep_until(clock, until) => {}
         }
-    }
-}
-
-async fn sleep_or_never(consumers: &Consumers, until: Option<Duration>) {
-    match until {
-        Some(until) => sleep_until(&*consumers.session.clock, until).await,
-        None => std::future::pending().await,
     }
 }
 
