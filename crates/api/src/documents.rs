@@ -50,7 +50,7 @@ pub(crate) struct OutcomeDocument {
 
 impl From<StoredEvent> for EventDocument {
     fn from(stored: StoredEvent) -> Self {
-        let StoredEvent { sequence, event, outcome } = stored;
+        let StoredEvent { sequence, event, outcome, .. } = stored;
         Self { event, sequence, outcome: outcome.map(OutcomeDocument::from) }
     }
 }
@@ -222,7 +222,7 @@ mod tests {
             executions: 1,
             error: None,
         };
-        let stored = StoredEvent { sequence: 7, event, outcome: Some(outcome) };
+        let stored = StoredEvent { sequence: 7, event, outcome: Some(outcome), is_expunged: false };
         let text = serde_json::to_string(&EventDocument::from(stored)).unwrap();
         assert!(text.contains(r#""payload":{"b": 1.50,  "a": 2}"#), "{text}");
         assert!(text.contains(r#""sequence":7"#), "{text}");

@@ -261,8 +261,9 @@ impl Handling {
             processed_at: self.engine.clock.now(),
             executions: i32::try_from(ran().count()).unwrap_or(i32::MAX),
             error: failed.and_then(|row| row.error.clone()),
+            received_at: event.received_at,
         };
-        Done { outcome, executions }
+        Done { outcome, executions, dead: Vec::new() }
     }
 
     /// Lets what runs end, for a bounded time; what has not begun is left for the next process.

@@ -48,9 +48,10 @@ async fn give_up(parts: &Parts, event: &Event, reason: &str) -> Result<(), Publi
         processed_at: parts.clock.now(),
         executions: 0,
         error: Some(format!("the bus cannot carry it: {reason}")),
+        received_at: event.received_at,
     };
     let mut conn = parts.store.write().await?;
-    commit_batch(&mut conn, &[Done { outcome, executions: Vec::new() }]).await?;
+    commit_batch(&mut conn, &[Done { outcome, executions: Vec::new(), dead: Vec::new() }]).await?;
     Ok(())
 }
 

@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use omni_events::{Event, EventType, Metadata, Org, Payload};
+use uuid::Uuid;
 
 /// What somebody wants to have recorded; the log gives it an id, a place and the time of receipt.
 #[derive(Clone, Debug)]
 pub struct Draft {
+    /// The id it was promised before, if it was; then appending it again is a repeat. Otherwise the log draws one.
+    pub id: Option<Uuid>,
     /// What kind of thing happened.
     pub event_type: EventType,
     /// Who says so, such as `webhook:github`.
@@ -56,6 +59,7 @@ impl Draft {
         payload: Payload,
     ) -> Self {
         Self {
+            id: None,
             event_type,
             source: source.into(),
             payload,

@@ -212,7 +212,7 @@ impl EventLog {
     fn accept(&self, draft: Draft, schema_version: Option<i32>) -> NewEvent {
         // Milliseconds are what users, the bus and the API carry; more would differ between them.
         let now = self.parts.clock.now().trunc_subsecs(3);
-        let id = self.parts.random.uuid_v7(now);
+        let id = draft.id.unwrap_or_else(|| self.parts.random.uuid_v7(now));
         let mut metadata = draft.metadata;
         if metadata.correlation_id.is_empty() {
             metadata.correlation_id = id.to_string();
@@ -233,7 +233,7 @@ impl EventLog {
             schema_version,
             metadata,
         };
-        NewEvent { event, dedupe, capture: draft.capture.map(new_payload) }
+        NewEvent::new(event, dedupe, draft.capture.map(new_payload))
     }
 
     /// Builds the refusal of a chain that is too long, with the chain as evidence.
@@ -315,10 +315,6 @@ fn waiting_kib(config: &Config) -> u32 {
 }
 
 fn new_payload(capture: Capture) -> NewPayload {
-    NewPayload {
-        stage: capture.stage.to_owned(),
-        content_type: capture.content_type,
-        headers: serde_json::to_string(&capture.headers).unwrap_or_else(|_| "[]".to_owned()),
-        body: capture.body,
-    }
+    let headers = serde_json::to_string(&capture.headers).unwrap_or_else(|_| "[]".to_owned());
+    NewPayload::new(capture.stage, capture.content_type, headers, capture.body.as_deref())
 }

@@ -60,7 +60,7 @@ async fn commit_in_doubt(rig: &mut Rig) -> Uuid {
         metadata: Metadata { org: Org::default(), ..Metadata::default() },
     };
     let mut conn = rig.store.write().await.unwrap();
-    let news = [NewEvent { event, dedupe: None, capture: None }];
+    let news = [NewEvent::new(event, None, None)];
     commit_batch(&mut conn, rig.appender.writer, 0, now, &news).await.unwrap();
     drop(conn);
     rig.appender.fail(Vec::new(), Error::Busy { seconds: 0 }).unwrap();

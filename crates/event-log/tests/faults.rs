@@ -85,10 +85,8 @@ async fn an_event_that_the_bus_refuses_holds_up_nobody() {
     let events = [event(1, now), event(TOO_LARGE, now), event(2, now)];
     let mut conn = store.write().await.unwrap();
     let dead = outbox::claim_writer(&mut conn, "dead", now).await.unwrap();
-    let news: Vec<_> = events
-        .iter()
-        .map(|event| NewEvent { event: event.clone(), dedupe: None, capture: None })
-        .collect();
+    let news: Vec<_> =
+        events.iter().map(|event| NewEvent::new(event.clone(), None, None)).collect();
     commit_batch(&mut conn, dead, 0, now, &news).await.unwrap();
     drop(conn);
 

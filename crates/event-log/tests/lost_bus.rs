@@ -102,8 +102,10 @@ async fn handle(store: &Store, events: impl IntoIterator<Item = Uuid>) {
             processed_at: SystemClock::new().now(),
             executions: 0,
             error: None,
+            received_at: SystemClock::new().now(),
         },
         executions: Vec::new(),
+        dead: Vec::new(),
     };
     let batch: Vec<Done> = events.into_iter().map(done).collect();
     let mut conn = store.write().await.unwrap();

@@ -72,6 +72,9 @@ pub struct Metadata {
     /// The event that this one replays.
     #[serde(default)]
     pub replay_of: Option<Uuid>,
+    /// Which replay that was, and what it asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Box<Replay>>,
     /// The provider whose format the payload has, such as `github`.
     #[serde(default)]
     pub provider: Option<String>,
@@ -81,6 +84,48 @@ pub struct Metadata {
     /// Which way it went.
     #[serde(default)]
     pub direction: Option<Direction>,
+    /// The person who sent it, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_identity_id: Option<Uuid>,
+    /// The sender as the channel names them: a telephone number, a user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_handle: Option<String>,
+    /// The person whom it was sent to, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient_identity_id: Option<Uuid>,
+    /// The recipient as the channel names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient_handle: Option<String>,
+    /// What kind of content it has: `text`, `image`, `audio`, `sticker`, `location`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The text that it carries, for search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_text: Option<String>,
+    /// Where its media can be fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_media_url: Option<String>,
+    /// What else is known in a form of its own, as a JSON object: reactions, edits, threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Payload>,
+}
+
+/// What a replay asked for; every event that it makes carries it, so whoever handles the event needs nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replay {
+    /// The replay; for the retry of a dead letter, the dead letter.
+    pub id: Uuid,
+    /// The one automation that is to see the event; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automation_id: Option<Uuid>,
+    /// Do again what succeeded before. Otherwise actions that succeeded for the original event are left out, and the others
+    /// keep the effect keys they had.
+    #[serde(default)]
+    pub repeat_effects: bool,
+    /// It is the retry of a dead letter, so its failure belongs to that one and makes no new one.
+    #[serde(default)]
+    pub dead_letter: bool,
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod subject;
 mod time;
 
 pub use cloudevents::{CloudEvent, InvalidCloudEvent};
-pub use envelope::{Event, Metadata};
+pub use envelope::{Event, Metadata, Replay};
 pub use event_type::{Domain, EventType, InvalidType, TypePattern};
 pub use labels::{Direction, Priority, UnknownLabel};
 pub use org::{InvalidOrg, Org};

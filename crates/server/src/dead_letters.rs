@@ -169,9 +169,10 @@ impl DeadLetters {
             processed_at: letter.dead_at,
             executions: 0,
             error: Some(last_reason(letter)),
+            received_at: event.received_at,
         };
         let mut conn = self.store.write().await?;
-        Ok(commit_batch(&mut conn, &[Done { outcome, executions: Vec::new() }]).await?)
+        Ok(commit_batch(&mut conn, &[Done { outcome, executions: Vec::new(), dead: Vec::new() }]).await?)
     }
 }
 

@@ -165,13 +165,9 @@ fn new_event(number: u128) -> NewEvent {
         body_hash: [7; 32],
         expires_at: now(),
     };
-    let capture = NewPayload {
-        stage: "received".into(),
-        content_type: Some("application/json".into()),
-        headers: format!(r#"{{"x-github-event":"push","user-agent":"{}"}}"#, "h".repeat(300)),
-        body: None,
-    };
-    NewEvent { event, dedupe: Some(dedupe), capture: Some(capture) }
+    let headers = format!(r#"{{"x-github-event":"push","user-agent":"{}"}}"#, "h".repeat(300));
+    let capture = NewPayload::new("received", Some("application/json".into()), headers, None);
+    NewEvent::new(event, Some(dedupe), Some(capture))
 }
 
 fn new_done(number: u128) -> Done {
@@ -183,6 +179,7 @@ fn new_done(number: u128) -> Done {
         processed_at: now(),
         executions: 1,
         error: None,
+        received_at: now(),
     };
     let execution = ExecutionRow {
         id: id(number),
@@ -198,5 +195,5 @@ fn new_done(number: u128) -> Done {
         execution_time_ms: 3,
         created_at: now(),
     };
-    Done { outcome, executions: vec![execution] }
+    Done { outcome, executions: vec![execution], dead: Vec::new() }
 }

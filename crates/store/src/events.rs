@@ -8,7 +8,6 @@ mod dedupe;
 mod list;
 pub(crate) mod row;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods as _, QueryDsl as _, Queryable, Selectable, SelectableHelper as _};
 use omni_events::Event;
@@ -18,6 +17,7 @@ use crate::{
     Answer,
     conn::{Conn, Run as _},
     dual::Dual,
+    pack::pack,
     schema::{event_outcomes as o, omni_events as e},
 };
 
@@ -34,6 +34,16 @@ pub struct NewEvent {
     pub dedupe: Option<NewKey>,
     /// What was received, byte for byte.
     pub capture: Option<NewPayload>,
+    /// The payload as it is kept; made where the event is made, because the one task that commits has no time for it.
+    pub(crate) packed: Vec<u8>,
+}
+
+impl NewEvent {
+    /// An event to commit; compresses its payload.
+    pub fn new(event: Event, dedupe: Option<NewKey>, capture: Option<NewPayload>) -> Self {
+        let packed = pack(event.payload.as_bytes());
+        Self { event, dedupe, capture, packed }
+    }
 }
 
 /// A key that one event holds until it expires.
@@ -52,14 +62,40 @@ pub struct NewKey {
 /// One stage of what was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPayload {
-    /// Where on its way it was captured: `received`.
+    /// Where on its way it was captured: `webhook_raw`.
     pub stage: String,
+    /// Counts from 0 where a stage happens more than once.
+    pub part: i32,
     /// Content type as the sender named it.
     pub content_type: Option<String>,
-    /// Headers as a JSON object.
+    /// Headers as a JSON array of pairs.
     pub headers: String,
-    /// The bytes; `None` when they are the payload of the event.
-    pub body: Option<Bytes>,
+    /// When it is deleted; `None` keeps it for ever.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The bytes as they are kept; `None` when they are the payload of the event.
+    pub(crate) body: Option<Vec<u8>>,
+    /// Bytes before compression.
+    pub(crate) size: i64,
+}
+
+impl NewPayload {
+    /// What was captured at a stage, kept for ever unless said otherwise; compresses the body.
+    pub fn new(
+        stage: impl Into<String>,
+        content_type: Option<String>,
+        headers: String,
+        body: Option<&[u8]>,
+    ) -> Self {
+        Self {
+            stage: stage.into(),
+            part: 0,
+            content_type,
+            headers,
+            expires_at: None,
+            size: body.map_or(0, |body| body.len() as i64),
+            body: body.map(pack),
+        }
+    }
 }
 
 /// What became of one event of a batch.
@@ -93,6 +129,8 @@ pub struct StoredEvent {
     pub event: Event,
     /// What the engine made of it; `None` while it is pending.
     pub outcome: Option<Outcome>,
+    /// Whether its payload was taken out on purpose; it is `null` then.
+    pub is_expunged: bool,
 }
 
 /// What the engine made of an event.

@@ -11,6 +11,7 @@ use crate::{
     Answer, Result,
     batch::chunks,
     conn::{Conn, Run as _},
+    dead_letters::{self, NewDeadLetter},
     dual::{Dual, collect_each},
     schema::{automation_logs as l, event_outcomes as o},
 };
@@ -66,6 +67,8 @@ pub struct NewOutcome {
     pub executions: i32,
     /// Why it failed.
     pub error: Option<String>,
+    /// When the event was received.
+    pub received_at: DateTime<Utc>,
 }
 
 /// An event that the engine is done with.
@@ -75,6 +78,8 @@ pub struct Done {
     pub outcome: NewOutcome,
     /// What automations did with it.
     pub executions: Vec<ExecutionRow>,
+    /// What was given up with it.
+    pub dead: Vec<NewDeadLetter>,
 }
 
 /// Commits what was done with a batch of events, in one transaction.
@@ -105,7 +110,9 @@ async fn insert_all(conn: &mut Conn, batch: &[Done]) -> Result<()> {
         .collect();
     statements.extend(collect_each(kind, &inserts)?);
     conn.execute_each(&statements).await?;
-    Ok(())
+    let mut dead: Vec<&NewDeadLetter> = batch.iter().flat_map(|done| &done.dead).collect();
+    dead.sort_by_key(|letter| letter.id);
+    dead_letters::insert(conn, &dead).await
 }
 
 /// Which executions are wanted; what is `None` does not matter.

@@ -5,11 +5,16 @@ mod store;
 
 pub mod automations;
 pub mod bus;
+pub mod capture_policies;
+pub mod dead_letters;
 pub mod events;
 pub mod executions;
+pub mod expunges;
+pub mod jobs;
 pub mod outbox;
 pub mod payloads;
 pub mod quarantine;
+pub mod scheduled;
 pub mod schemas;
 pub mod sources;
 pub mod stats;
@@ -20,6 +25,7 @@ mod conn;
 mod counters;
 mod dual;
 mod migrate;
+mod pack;
 mod schema;
 #[cfg(feature = "testing")]
 pub mod testing;

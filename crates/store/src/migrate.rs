@@ -33,8 +33,13 @@ macro_rules! migrations {
 }
 
 /// All migrations, oldest first. A released one is never edited.
-const MIGRATIONS: &[Migration] =
-    migrations!["0001_events", "0002_definitions", "0003_executions", "0004_bus",];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_events",
+    "0002_definitions",
+    "0003_executions",
+    "0004_bus",
+    "0005_event_log",
+];
 
 /// Runs the migrations that the database does not have yet.
 pub(crate) async fn run(conn: &mut Conn) -> Result<()> {

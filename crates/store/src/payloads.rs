@@ -5,9 +5,10 @@ use diesel::{ExpressionMethods as _, QueryDsl as _, Queryable, Selectable, Selec
 use uuid::Uuid;
 
 use crate::{
-    Answer,
+    Answer, Error, Result,
     conn::{Conn, Run as _},
     dual::Dual,
+    pack::unpack,
     schema::event_payloads as p,
 };
 
@@ -31,14 +32,28 @@ pub struct PayloadRow {
     pub created_at: DateTime<Utc>,
 }
 
+impl PayloadRow {
+    fn unpacked(mut self) -> Result<Self> {
+        let wrong = |reason| Error::corrupt("event_payloads", "body", reason);
+        self.body = match self.body {
+            Some(body) => unpack(body).map_err(wrong)?,
+            None => None,
+        };
+        Ok(self)
+    }
+}
+
 /// All stages of an event, in the order of their names.
 pub fn list<'a>(conn: &'a mut Conn, org: &'a str, event_id: Uuid) -> Answer<'a, Vec<PayloadRow>> {
-    p::table
-        .filter(p::event_id.eq(event_id))
-        .filter(p::org.eq(org))
-        .order(p::stage)
-        .select(PayloadRow::as_select())
-        .rows(conn)
+    Box::pin(async move {
+        let query = p::table
+            .filter(p::event_id.eq(event_id))
+            .filter(p::org.eq(org))
+            .order((p::stage, p::part))
+            .select(PayloadRow::as_select());
+        let rows: Vec<PayloadRow> = query.rows(conn).await?;
+        rows.into_iter().map(PayloadRow::unpacked).collect()
+    })
 }
 
 /// One stage of an event.
@@ -48,10 +63,14 @@ pub fn get<'a>(
     event_id: Uuid,
     stage: &'a str,
 ) -> Answer<'a, Option<PayloadRow>> {
-    p::table
-        .filter(p::event_id.eq(event_id))
-        .filter(p::org.eq(org))
-        .filter(p::stage.eq(stage))
-        .select(PayloadRow::as_select())
-        .row(conn)
+    Box::pin(async move {
+        let query = p::table
+            .filter(p::event_id.eq(event_id))
+            .filter(p::org.eq(org))
+            .filter(p::stage.eq(stage))
+            .order(p::part)
+            .select(PayloadRow::as_select());
+        let row: Option<PayloadRow> = query.row(conn).await?;
+        row.map(PayloadRow::unpacked).transpose()
+    })
 }

@@ -24,11 +24,11 @@ table! {
         source -> Text,
         occurred_at -> Timestamptz,
         received_at -> Timestamptz,
-        payload -> Text,
+        payload -> Binary,
         schema_version -> Nullable<Integer>,
         channel_type -> Nullable<Text>,
         instance_id -> Nullable<Text>,
-        correlation_id -> Text,
+        correlation_id -> Nullable<Text>,
         causation_id -> Nullable<Uuid>,
         traceparent -> Nullable<Text>,
         hops -> Integer,
@@ -36,22 +36,121 @@ table! {
         triggered_by -> Nullable<Text>,
         idempotency_key -> Nullable<Text>,
         replay_of -> Nullable<Uuid>,
+        replay -> Nullable<Text>,
         provider -> Nullable<Text>,
         provider_event_id -> Nullable<Text>,
         direction -> Nullable<Text>,
+        sender_identity_id -> Nullable<Uuid>,
+        sender_handle -> Nullable<Text>,
+        recipient_identity_id -> Nullable<Uuid>,
+        recipient_handle -> Nullable<Text>,
+        content_type -> Nullable<Text>,
+        content_text -> Nullable<Text>,
+        content_media_url -> Nullable<Text>,
+        extra -> Nullable<Text>,
         writer -> BigInt,
     }
 }
 
+// Only on SQLite: PostgreSQL has an index of words on the column itself.
 table! {
-    event_payloads (event_id, stage) {
+    event_texts (rowid) {
+        rowid -> BigInt,
+        org -> Text,
+        content_text -> Text,
+    }
+}
+
+table! {
+    event_payloads (event_id, stage, part) {
         event_id -> Uuid,
         stage -> Text,
+        part -> Integer,
         org -> Text,
         content_type -> Nullable<Text>,
         headers -> Text,
         body -> Nullable<Binary>,
+        size -> BigInt,
         created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        deleted_at -> Nullable<Timestamptz>,
+        deleted_reason -> Nullable<Text>,
+    }
+}
+
+table! {
+    capture_policies (org, event_type) {
+        org -> Text,
+        event_type -> Text,
+        policy -> Text,
+        updated_at -> Timestamptz,
+    }
+}
+
+table! {
+    event_expunges (event_id) {
+        event_id -> Uuid,
+        org -> Text,
+        reason -> Text,
+        expunged_at -> Timestamptz,
+    }
+}
+
+table! {
+    dead_letters (id) {
+        id -> Uuid,
+        org -> Text,
+        event_id -> Uuid,
+        event_type -> Text,
+        consumer -> Text,
+        automation_id -> Nullable<Uuid>,
+        version -> Nullable<Integer>,
+        attempts -> Integer,
+        errors -> Text,
+        message -> Nullable<Binary>,
+        status -> Text,
+        retries -> Integer,
+        next_retry_at -> Nullable<Timestamptz>,
+        retry_event_id -> Nullable<Uuid>,
+        note -> Nullable<Text>,
+        changed_by -> Nullable<Text>,
+        dead_at -> Timestamptz,
+        changed_at -> Timestamptz,
+        told -> Bool,
+    }
+}
+
+table! {
+    jobs (id) {
+        id -> Uuid,
+        org -> Text,
+        kind -> Text,
+        spec -> Text,
+        status -> Text,
+        total -> Nullable<BigInt>,
+        done -> BigInt,
+        failed -> BigInt,
+        position -> Nullable<Text>,
+        error -> Nullable<Text>,
+        epoch -> BigInt,
+        lease_until -> Nullable<Timestamptz>,
+        created_by -> Nullable<Text>,
+        created_at -> Timestamptz,
+        changed_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    scheduled_events (id) {
+        id -> Uuid,
+        org -> Text,
+        event_type -> Text,
+        due_at -> Timestamptz,
+        event -> Binary,
+        status -> Text,
+        created_at -> Timestamptz,
+        changed_at -> Timestamptz,
     }
 }
 
@@ -64,6 +163,7 @@ table! {
         processed_at -> Timestamptz,
         executions -> Integer,
         error -> Nullable<Text>,
+        received_at -> Timestamptz,
     }
 }
 
@@ -187,5 +287,12 @@ table! {
     }
 }
 
-allow_tables_to_appear_in_same_query!(omni_events, event_outcomes);
+allow_tables_to_appear_in_same_query!(
+    omni_events,
+    event_outcomes,
+    event_texts,
+    automation_logs,
+    dead_letters,
+    event_payloads,
+);
 allow_tables_to_appear_in_same_query!(bus, outbox_writers);

@@ -93,7 +93,7 @@ fn priority_message(priority: Priority) -> proto::Priority {
 }
 
 pub(super) fn event(stored: StoredEvent) -> proto::Event {
-    let StoredEvent { sequence, event, outcome } = stored;
+    let StoredEvent { sequence, event, outcome, .. } = stored;
     let Event { id, event_type, source, time, received_at, payload, schema_version, metadata: m } =
         event;
     proto::Event {

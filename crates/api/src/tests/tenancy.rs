@@ -70,9 +70,12 @@ async fn own(product: &Product) -> Owned {
         processed_at: now,
         executions: 1,
         error: None,
+        received_at: now,
     };
     let mut conn = product.store.write().await.unwrap();
-    commit_batch(&mut conn, &[Done { outcome, executions: vec![row] }]).await.unwrap();
+    commit_batch(&mut conn, &[Done { outcome, executions: vec![row], dead: Vec::new() }])
+        .await
+        .unwrap();
     Owned { event, automation, execution }
 }
 

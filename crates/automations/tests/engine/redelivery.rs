@@ -111,9 +111,12 @@ async fn record_failure(world: &World, event: Uuid, automation: Uuid) {
         processed_at: now,
         executions: 0,
         error: None,
+        received_at: row.created_at,
     };
     let mut conn = world.store.write().await.unwrap();
-    commit_batch(&mut conn, &[Done { outcome, executions: vec![row] }]).await.unwrap();
+    commit_batch(&mut conn, &[Done { outcome, executions: vec![row], dead: Vec::new() }])
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

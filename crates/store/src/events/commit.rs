@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods as _, QueryDsl as _, insert_into, update};
+use omni_events::Event;
 use uuid::Uuid;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     counters,
     dual::{Bind, Statement, collect, collect_each},
     error::Error,
-    schema::{event_payloads as p, omni_events as e, outbox_writers as w},
+    schema::{event_payloads as p, event_texts as t, omni_events as e, outbox_writers as w},
 };
 
 use super::{
@@ -118,7 +119,7 @@ async fn insert_events(
     answers: &mut [Committed],
 ) -> Result<()> {
     let rows: Vec<NewRow<'_>> = still_new(events, answers)
-        .map(|(new, sequence)| NewRow::new(&new.event, sequence, writer))
+        .map(|(new, sequence)| NewRow::new(new, sequence, writer))
         .collect();
     let inserts: Vec<_> = chunks(conn.kind(), &rows)
         .map(|chunk| insert_into(e::table).values(chunk).on_conflict(e::id).do_nothing())
@@ -129,6 +130,26 @@ async fn insert_events(
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         answer_known_ids(conn, events, &ids, answers).await?;
     }
+    insert_words(conn, events, answers).await
+}
+
+/// Lets SQLite find events by their words; PostgreSQL has an index that follows the column.
+async fn insert_words(conn: &mut Conn, events: &[NewEvent], answers: &[Committed]) -> Result<()> {
+    if conn.kind() == Kind::Postgres {
+        return Ok(());
+    }
+    let rows: Vec<_> = still_new(events, answers)
+        .filter_map(|(new, sequence)| {
+            let m = &new.event.metadata;
+            let text = m.content_text.as_deref()?;
+            Some((t::rowid.eq(sequence), t::org.eq(m.org.as_str()), t::content_text.eq(text)))
+        })
+        .collect();
+    let inserts: Vec<_> = chunks(Kind::Sqlite, &rows)
+        .map(|chunk| insert_into(t::table).values(chunk.to_vec()))
+        .collect();
+    let statements = collect_each(Kind::Sqlite, &inserts)?;
+    conn.execute_each(&statements).await?;
     Ok(())
 }
 
@@ -167,7 +188,10 @@ async fn insert_captures(
     answers: &[Committed],
 ) -> Result<()> {
     let rows: Vec<CaptureRow<'_>> = still_new(events, answers)
-        .filter_map(|(new, _)| Some(CaptureRow::new(new, new.capture.as_ref()?)))
+        .filter_map(|(new, _)| {
+            let Event { id, ref metadata, received_at, .. } = new.event;
+            Some(CaptureRow::new(id, metadata.org.as_str(), new.capture.as_ref()?, received_at))
+        })
         .collect();
     let inserts: Vec<_> =
         chunks(conn.kind(), &rows).map(|chunk| insert_into(p::table).values(chunk)).collect();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
+    BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
     dsl::{exists, not},
 };
 use omni_events::{Direction, TypePattern};
@@ -130,7 +130,14 @@ fn narrowed<'a>(org: &'a str, filter: &'a Filter) -> e::BoxedQuery<'a, Dual> {
         query = query.filter(e::instance_id.eq(instance));
     }
     if let Some(correlation) = &filter.correlation_id {
-        query = query.filter(e::correlation_id.eq(correlation));
+        // The event that begins a chain has no correlation id in its column: it is its own.
+        query = match Uuid::try_parse(correlation) {
+            Ok(id) => {
+                let own = e::id.eq(id).and(e::correlation_id.is_null());
+                query.filter(e::correlation_id.eq(correlation).or(own))
+            }
+            Err(_) => query.filter(e::correlation_id.eq(correlation)),
+        };
     }
     if let Some(id) = &filter.provider_event_id {
         query = query.filter(e::provider_event_id.eq(id));
@@ -181,7 +188,8 @@ pub(super) async fn with_outcomes(
     rows.into_iter()
         .map(|row| {
             let (sequence, outcome) = (row.sequence, outcomes.remove(&row.id));
-            Ok(StoredEvent { sequence, event: row.into_event()?, outcome })
+            let (event, is_expunged) = row.into_parts()?;
+            Ok(StoredEvent { sequence, event, outcome, is_expunged })
         })
         .collect()
 }

@@ -18,8 +18,10 @@ async fn settle(store: &Store, numbers: &[u128]) {
             processed_at: now(),
             executions: 0,
             error: None,
+            received_at: now(),
         },
         executions: Vec::new(),
+        dead: Vec::new(),
     };
     let batch: Vec<Done> = numbers.iter().map(done).collect();
     let mut conn = store.write().await.unwrap();

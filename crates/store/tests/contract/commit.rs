@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
-use omni_events::{Direction, Metadata, Payload, Priority};
+use omni_events::{Direction, Metadata, Payload, Priority, Replay};
 use omni_store::{
     Error, Store,
     events::{self, Committed, NewPayload},
@@ -15,7 +14,7 @@ use crate::fixtures::{commit, event, id, keyed, later, now, of_org, plain, seque
 pub(crate) async fn an_event_comes_back_as_it_went(store: &Store) {
     let text = r#" { "b": 1.50, "a": 9007199254740993, "b": "\u0000é" } "#;
     let mut full = event(1, "custom.webhook.github.push");
-    full.payload = Payload::parse(Bytes::from_static(text.as_bytes())).unwrap();
+    full.payload = Payload::parse(text.as_bytes().to_vec().into()).unwrap();
     full.schema_version = Some(3);
     full.time = later(-5);
     full.metadata = Metadata {
@@ -31,9 +30,24 @@ pub(crate) async fn an_event_comes_back_as_it_went(store: &Store) {
         provider: Some("github".into()),
         provider_event_id: Some("72d3162e".into()),
         direction: Some(Direction::Inbound),
+        replay: Some(Box::new(Replay {
+            id: id(79),
+            automation_id: Some(id(80)),
+            repeat_effects: true,
+            dead_letter: false,
+        })),
+        sender_identity_id: Some(id(81)),
+        sender_handle: Some("+351 911".into()),
+        recipient_identity_id: Some(id(82)),
+        recipient_handle: Some("@shop".into()),
+        content_type: Some("image".into()),
+        content_text: Some("Olá, mundo".into()),
+        content_media_url: Some("https://media.example/1".into()),
+        extra: Some(Payload::parse(br#"{"thread": 1.0}"#.to_vec().into()).unwrap()),
         ..full.metadata
     };
-    let bare = event(2, "custom.bare");
+    let mut bare = event(2, "custom.bare");
+    bare.metadata.correlation_id = bare.id.to_string();
     let writer = writer(store).await;
     commit(store, writer, &[plain(full.clone()), plain(bare.clone())]).await;
 
@@ -220,11 +234,9 @@ pub(crate) async fn one_of_many_concurrent_senders_wins(store: &Store) {
 
 pub(crate) async fn what_was_received_is_kept(store: &Store) {
     let writer = writer(store).await;
-    let capture = |stage: &str, body: Option<&'static [u8]>| NewPayload {
-        stage: stage.into(),
-        content_type: Some("application/json".into()),
-        headers: r#"{"x-github-event":"push"}"#.into(),
-        body: body.map(Bytes::from_static),
+    let capture = |stage: &str, body: Option<&'static [u8]>| {
+        let headers = r#"{"x-github-event":"push"}"#.to_owned();
+        NewPayload::new(stage, Some("application/json".to_owned()), headers, body)
     };
     let mut same = plain(event(1, "custom.x"));
     same.capture = Some(capture("received", None));

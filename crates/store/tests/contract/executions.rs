@@ -34,8 +34,9 @@ fn done(event: u128, executions: Vec<ExecutionRow>) -> Done {
         processed_at: later(1),
         executions: i32::try_from(executions.len()).unwrap(),
         error: Some("the last try failed".into()),
+        received_at: now(),
     };
-    Done { outcome, executions }
+    Done { outcome, executions, dead: Vec::new() }
 }
 
 pub(crate) async fn a_second_commit_changes_nothing(store: &Store) {

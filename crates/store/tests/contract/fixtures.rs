@@ -42,7 +42,7 @@ pub(crate) fn of_org(org: &str, event: Event) -> Event {
 }
 
 pub(crate) fn plain(event: Event) -> NewEvent {
-    NewEvent { event, dedupe: None, capture: None }
+    NewEvent::new(event, None, None)
 }
 
 pub(crate) fn keyed(event: Event, key: &str, body: u8) -> NewEvent {
@@ -52,7 +52,7 @@ pub(crate) fn keyed(event: Event, key: &str, body: u8) -> NewEvent {
         body_hash: [body; 32],
         expires_at: later(60),
     };
-    NewEvent { event, dedupe: Some(dedupe), capture: None }
+    NewEvent::new(event, Some(dedupe), None)
 }
 
 pub(crate) async fn writer(store: &Store) -> i64 {

@@ -38,7 +38,9 @@ pub(crate) async fn filters_select(store: &Store) {
     let outcome = outcome(3, "failed");
     commit(store, writer, &[first, second, third, fourth].map(plain)).await;
     let mut conn = store.write().await.unwrap();
-    executions::commit_batch(&mut conn, &[Done { outcome, executions: vec![] }]).await.unwrap();
+    executions::commit_batch(&mut conn, &[Done { outcome, executions: vec![], dead: vec![] }])
+        .await
+        .unwrap();
     drop(conn);
 
     assert_eq!(numbers(store, &Filter::default()).await, [1, 2, 3, 4]);
@@ -79,6 +81,7 @@ fn outcome(number: u128, status: &str) -> NewOutcome {
         processed_at: now(),
         executions: 0,
         error: None,
+        received_at: now(),
     }
 }
 

@@ -1,0 +1,1 @@
+//! Which stages are captured for which types of event, and for how long.

@@ -1,0 +1,1 @@
+//! Events that are to happen later, until they do or are cancelled.
