@@ -90,7 +90,7 @@ CREATE TABLE event_payloads_new (
     deleted_at     INTEGER,
     deleted_reason TEXT,
     PRIMARY KEY (event_id, stage, part)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 INSERT INTO event_payloads_new (event_id, stage, part, org, content_type, headers, body, size, created_at, expires_at)
 SELECT event_id, stage, 0, org, content_type, headers, CAST(x'00' || body AS BLOB), coalesce(length(body), 0), created_at,
     created_at + 1209600000000
