@@ -3,13 +3,16 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 /// The files of the package, relative to `proto/`.
-const FILES: [&str; 6] = [
+const FILES: [&str; 9] = [
     "omni/v1/common.proto",
     "omni/v1/event.proto",
+    "omni/v1/capture.proto",
+    "omni/v1/replay.proto",
     "omni/v1/source.proto",
     "omni/v1/automation.proto",
     "omni/v1/registry.proto",
     "omni/v1/admin.proto",
+    "omni/v1/dead_letter.proto",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "cargo hands paths to build scripts in variables")]

@@ -59,6 +59,9 @@ ALTER TABLE event_payloads ALTER COLUMN body SET STORAGE EXTERNAL;
 UPDATE event_payloads SET size = coalesce(length(body) - 1, 0), expires_at = created_at + interval '14 days';
 CREATE INDEX event_payloads_expiring ON event_payloads (expires_at)
     WHERE expires_at IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX event_payloads_deleted ON event_payloads (deleted_at) WHERE deleted_at IS NOT NULL;
+-- Expired keys are forgotten from time to time, a few at once.
+CREATE INDEX dedupe_keys_expiring ON dedupe_keys (expires_at);
 
 -- Which stages are captured for which types, and for how long.
 CREATE TABLE capture_policies (
@@ -108,6 +111,8 @@ CREATE TABLE dead_letters (
     told           BOOLEAN NOT NULL
 );
 CREATE INDEX dead_letters_by_status ON dead_letters (org, status, dead_at, id);
+CREATE INDEX dead_letters_recent ON dead_letters (org, dead_at, id);
+CREATE INDEX dead_letters_open ON dead_letters (dead_at) WHERE status IN ('pending', 'retrying');
 CREATE INDEX dead_letters_by_event ON dead_letters (event_id);
 CREATE INDEX dead_letters_due ON dead_letters (next_retry_at) WHERE next_retry_at IS NOT NULL;
 CREATE INDEX dead_letters_retrying ON dead_letters (changed_at) WHERE status = 'retrying';
@@ -151,5 +156,5 @@ CREATE TABLE scheduled_events (
     created_at TIMESTAMPTZ NOT NULL,
     changed_at TIMESTAMPTZ NOT NULL
 );
-CREATE INDEX scheduled_events_due ON scheduled_events (due_at) WHERE status = 'scheduled';
+CREATE INDEX scheduled_events_due ON scheduled_events (due_at) WHERE status IN ('scheduled', 'firing');
 CREATE INDEX scheduled_events_by_org ON scheduled_events (org, status, due_at, id);

@@ -99,6 +99,9 @@ DROP TABLE event_payloads;
 ALTER TABLE event_payloads_new RENAME TO event_payloads;
 CREATE INDEX event_payloads_expiring ON event_payloads (expires_at)
     WHERE expires_at IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX event_payloads_deleted ON event_payloads (deleted_at) WHERE deleted_at IS NOT NULL;
+-- Expired keys are forgotten from time to time, a few at once.
+CREATE INDEX dedupe_keys_expiring ON dedupe_keys (expires_at);
 
 -- Which stages are captured for which types, and for how long.
 CREATE TABLE capture_policies (
@@ -148,10 +151,12 @@ CREATE TABLE dead_letters (
     told           INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dead_letters_by_status ON dead_letters (org, status, dead_at, id);
+CREATE INDEX dead_letters_recent ON dead_letters (org, dead_at, id);
+CREATE INDEX dead_letters_open ON dead_letters (dead_at) WHERE status IN ('pending', 'retrying');
 CREATE INDEX dead_letters_by_event ON dead_letters (event_id);
 CREATE INDEX dead_letters_due ON dead_letters (next_retry_at) WHERE next_retry_at IS NOT NULL;
 CREATE INDEX dead_letters_retrying ON dead_letters (changed_at) WHERE status = 'retrying';
-CREATE INDEX dead_letters_untold ON dead_letters (dead_at) WHERE told = 0;
+CREATE INDEX dead_letters_untold ON dead_letters (dead_at) WHERE NOT told;
 
 -- Replays, and bulk retries of dead letters: work that goes on where it stopped.
 CREATE TABLE jobs (
@@ -191,5 +196,5 @@ CREATE TABLE scheduled_events (
     created_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX scheduled_events_due ON scheduled_events (due_at) WHERE status = 'scheduled';
+CREATE INDEX scheduled_events_due ON scheduled_events (due_at) WHERE status IN ('scheduled', 'firing');
 CREATE INDEX scheduled_events_by_org ON scheduled_events (org, status, due_at, id);

@@ -1,10 +1,10 @@
-//! Measuring and hurting the release build.
+//! Measuring the release build: `cargo xtask bench`.
 //!
 //! The work is done by `omni-load`, a program of its own beside the server, so that the generator
 //! of load never shares a process with what it measures. Here both are built and the one is told
-//! where the other lies. The bus is a library and is measured by an example of it.
+//! where the other lies. The bus and the event log are libraries, each measured by an example of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::{Args, Subcommand};
@@ -14,7 +14,7 @@ use crate::process::{self, Progress};
 use crate::services;
 use crate::workspace::{self, Metadata};
 
-/// `cargo xtask bench ingest|e2e|bus`
+/// `cargo xtask bench ingest|e2e|bus|log`
 #[derive(Args)]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -29,6 +29,24 @@ enum Measurement {
     E2e(Run),
     /// The bus on both backends, beside a raw log and the NATS client used by hand
     Bus(Run),
+    /// The event log on both databases: appends beside what the engine does by hand, and what a full log answers
+    Log(LogRun),
+}
+
+#[derive(Args)]
+struct LogRun {
+    /// Also write the figures to this file, as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Seconds that each part with appends runs in each round
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Events of the full log [default: 10 million, which take some 30 GB and an hour]
+    #[arg(long)]
+    events: Option<u64>,
+    /// Handed to the measuring program as they are, after `--`
+    #[arg(last = true)]
+    more: Vec<String>,
 }
 
 #[derive(Args)]
@@ -47,54 +65,47 @@ struct Run {
     more: Vec<String>,
 }
 
-/// `cargo xtask campaign kill`
-#[derive(Args)]
-pub(crate) struct Campaign {
-    #[command(subcommand)]
-    what: Fault,
-}
-
-#[derive(Subcommand)]
-enum Fault {
-    /// Kill the server under load, restart it, and count what was lost
-    Kill {
-        /// How often the server is killed
-        #[arg(long, default_value_t = 50)]
-        rounds: u32,
-        /// Handed to omni-load as they are, after `--`
-        #[arg(last = true)]
-        more: Vec<String>,
-    },
-}
-
-pub(crate) fn bench(bench: &Bench, progress: &Progress) -> Result<(), Error> {
+pub(crate) fn run(bench: &Bench, progress: &Progress) -> Result<(), Error> {
     let (name, run, mut load) = match &bench.what {
-        Measurement::Ingest(run) => ("ingest", run, build("ingest", progress)?),
-        Measurement::E2e(run) => ("e2e", run, build("e2e", progress)?),
-        Measurement::Bus(run) => ("bus", run, build_bus(progress)?),
-    };
-    if let Some(file) = &run.json {
-        load.arg("--json").arg(file);
-    }
-    for (option, value) in [("--seconds", run.seconds), ("--rate", run.rate)] {
-        if let Some(value) = value {
-            load.arg(option).arg(value.to_string());
+        Measurement::Ingest(run) => ("ingest", run, build_load("ingest", progress)?),
+        Measurement::E2e(run) => ("e2e", run, build_load("e2e", progress)?),
+        Measurement::Bus(run) => {
+            services::provide_nats(progress)?;
+            ("bus", run, build_example("omni-event-bus", "bench", progress)?)
         }
-    }
+        Measurement::Log(run) => return log(run, progress),
+    };
+    options(&mut load, run.json.as_deref(), &[("--seconds", run.seconds), ("--rate", run.rate)]);
     progress.say(&format!("bench {name}"));
     process::run(load.args(&run.more))
 }
 
-pub(crate) fn campaign(campaign: &Campaign, progress: &Progress) -> Result<(), Error> {
-    let Fault::Kill { rounds, more } = &campaign.what;
-    let mut load = build("kill", progress)?;
-    progress.say(&format!("campaign kill, {rounds} rounds"));
-    process::run(load.arg("--rounds").arg(rounds.to_string()).args(more))
+fn log(run: &LogRun, progress: &Progress) -> Result<(), Error> {
+    services::provide_postgres(progress)?;
+    let mut bench = build_example("omni-event-log", "bench-log", progress)?;
+    options(
+        &mut bench,
+        run.json.as_deref(),
+        &[("--seconds", run.seconds), ("--events", run.events)],
+    );
+    progress.say("bench log");
+    process::run(bench.args(&run.more))
+}
+
+fn options(program: &mut Command, json: Option<&Path>, numbers: &[(&str, Option<u64>)]) {
+    if let Some(file) = json {
+        program.arg("--json").arg(file);
+    }
+    for (option, value) in numbers {
+        if let Some(value) = value {
+            program.arg(option).arg(value.to_string());
+        }
+    }
 }
 
 /// Builds both programs and returns the call of `omni-load` so far. Two builds, so that what is
 /// measured is the server as it is shipped, without features that only the generator asks for.
-fn build(command: &str, progress: &Progress) -> Result<Command, Error> {
+pub(crate) fn build_load(command: &str, progress: &Progress) -> Result<Command, Error> {
     progress.say("building omni and omni-load (release)");
     for (package, program) in [("omni", "omni"), ("omni-testing", "omni-load")] {
         let arguments = ["build", "--release", "--package", package, "--bin", program];
@@ -106,17 +117,16 @@ fn build(command: &str, progress: &Progress) -> Result<Command, Error> {
     Ok(load)
 }
 
-/// Builds the example that measures the bus, and sees to the server that it starts.
-fn build_bus(progress: &Progress) -> Result<Command, Error> {
-    services::provide_nats(progress)?;
-    progress.say("building the bench of the bus (release)");
-    let arguments = ["build", "--release", "--package", "omni-event-bus", "--example", "bench"];
+/// Builds an example that measures its library, and returns the call of it so far.
+fn build_example(package: &str, example: &str, progress: &Progress) -> Result<Command, Error> {
+    progress.say(&format!("building the bench of {package} (release)"));
+    let arguments = ["build", "--release", "--package", package, "--example", example];
     process::run(workspace::cargo().args(arguments))?;
     let metadata = Metadata::read()?;
     // Not in the folder for temporary files: on some systems that is no disk.
     let folder = metadata.target_directory.join("tmp");
     std::fs::create_dir_all(&folder).map_err(Error::io(format!("create {}", folder.display())))?;
-    let mut bench = Command::new(metadata.programs("release").join("examples").join("bench"));
+    let mut bench = Command::new(metadata.programs("release").join("examples").join(example));
     bench.arg("--folder").arg(folder);
     Ok(bench)
 }

@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod campaign;
 mod ci;
 mod error;
 mod graph;
@@ -56,7 +57,7 @@ enum Command {
     /// Measure the release build
     Bench(bench::Bench),
     /// Hurt the release build and see whether its promises hold
-    Campaign(bench::Campaign),
+    Campaign(campaign::Campaign),
 }
 
 fn main() -> ExitCode {
@@ -77,7 +78,7 @@ fn run(command: Command, progress: &Progress) -> Result<(), Error> {
         Command::Tidy => tidy::run(),
         Command::Graph { write: true, .. } => graph::write(),
         Command::Graph { write: false, .. } => graph::check(),
-        Command::Bench(bench) => bench::bench(&bench, progress),
-        Command::Campaign(campaign) => bench::campaign(&campaign, progress),
+        Command::Bench(bench) => bench::run(&bench, progress),
+        Command::Campaign(campaign) => campaign::run(&campaign, progress),
     }
 }

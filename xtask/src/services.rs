@@ -38,6 +38,11 @@ pub(crate) fn provide_nats(progress: &Progress) -> Result<(), Error> {
     provide_all(&[Package::Nats], progress)
 }
 
+/// Sees to PostgreSQL alone, for programs that find and start it themselves.
+pub(crate) fn provide_postgres(progress: &Progress) -> Result<(), Error> {
+    provide_all(&[Package::Postgres], progress)
+}
+
 fn provide_all(packages: &[Package], progress: &Progress) -> Result<(), Error> {
     let missing = |packages: &[Package]| {
         packages.iter().copied().filter(|package| !is_installed(*package)).collect::<Vec<_>>()

@@ -1,9 +1,25 @@
 //! What can be typed. Parsing only: nothing here does anything.
 
+mod dead_letters;
+mod captures;
+mod events;
+mod replays;
+mod traces;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::dead_letters::{
+    DeadLetter, DeadLetterFilter, ListDeadLetters, RetryDeadLetters,
+};
+pub(crate) use self::captures::{
+    Capture, CapturePolicy, DeleteCaptures, ExpireCaptures, ExpungeEvent, SetCapturePolicy,
+};
+pub(crate) use self::traces::Doctor;
+pub(crate) use self::events::{ListEvents, TailEvents};
+pub(crate) use self::replays::{Replay, StartReplay};
 
 /// Omni: events in, automations matched, actions out.
 #[derive(Debug, Parser)]
@@ -64,8 +80,19 @@ pub(crate) enum Command {
     /// Read what automations did
     #[command(subcommand)]
     Execution(Execution),
+    /// Read and retry what was given up
+    #[command(subcommand)]
+    DeadLetter(DeadLetter),
+    /// Bring events back, and follow that
+    #[command(subcommand)]
+    Replay(Replay),
+    /// Raw payloads: what is captured, and until when
+    #[command(subcommand)]
+    Capture(Capture),
     /// Counts of what the server holds
     Stats,
+    /// Look whether the server is well and nothing is lost; exit code 1 when something is
+    Doctor(Doctor),
     /// Version of this program
     Version,
 }
@@ -107,12 +134,30 @@ pub(crate) enum Event {
         /// Id of the event
         id: String,
     },
-    /// Follow events as they come, from now on
-    Tail {
-        /// Only types that match, such as message.* or custom.webhook.github.>
-        #[arg(long = "type", value_name = "PATTERN")]
-        types: Option<String>,
+    /// What was captured of an event on its way; the bytes with --output json
+    Payloads {
+        /// Id of the event
+        id: String,
     },
+    /// Take the payload of an event out of the record for good
+    Expunge(ExpungeEvent),
+    /// One event with what automations did with it
+    Info {
+        /// Id of the event
+        id: String,
+    },
+    /// Take back an event that is to happen later
+    Cancel {
+        /// Id of the event
+        id: String,
+    },
+    /// What an event came from and what it set off, as a tree
+    Trace {
+        /// Id of the event
+        id: String,
+    },
+    /// Follow events as they come, from now on or from after a sequence
+    Tail(TailEvents),
 }
 
 #[derive(Args, Debug)]
@@ -132,24 +177,9 @@ pub(crate) struct CreateEvent {
     /// low, normal, high or critical
     #[arg(long)]
     pub(crate) priority: Option<String>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ListEvents {
-    /// Only types that match, such as message.* or custom.webhook.github.>
-    #[arg(long = "type", value_name = "PATTERN")]
-    pub(crate) types: Option<String>,
-    /// Only events of this source, such as webhook:github
-    #[arg(long)]
-    pub(crate) source: Option<String>,
-    /// Only events with this outcome, such as completed or failed
-    #[arg(long)]
-    pub(crate) status: Option<String>,
-    /// Only events of this correlation
-    #[arg(long, value_name = "ID")]
-    pub(crate) correlation: Option<String>,
-    #[command(flatten)]
-    pub(crate) page: Page,
+    /// When it is to happen: 2026-12-24T18:00:00Z, or +10m (s, m, h, d) from now on
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
 }
 
 /// Which part of a list.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use omni_egress::{Config, Egress, Request};
+use omni_egress::{Config, Egress, Request, Streaming};
 use serde_json::Value;
 use url::Url;
 
@@ -15,8 +15,16 @@ use crate::error::{Document, Error, Problem};
 const ORG: HeaderName = HeaderName::from_static("x-omni-org");
 /// A page of 500 events of the largest sort is far below this.
 const ANSWER_MAX: usize = 64 * 1024 * 1024;
+/// Where a stream goes on.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// A stream that is silent for so long is broken: the server says every 15 s that it lives.
+const SILENCE: Duration = Duration::from_secs(45);
+/// A problem document is far below this.
+const PROBLEM_MAX: usize = 64 * 1024;
 /// A person waits no longer than this.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// A person who asked for everything waits longer.
+const SLOW_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// A server and the organisation to act for.
 #[derive(Clone, Debug)]
@@ -66,6 +74,17 @@ impl Client {
         self.send(Request::new(Method::GET, self.url(path, query))).await
     }
 
+    /// As [`Self::get`], for what a server works on for long.
+    pub(crate) async fn get_slowly(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Answer, Error> {
+        let mut request = Request::new(Method::GET, self.url(path, query));
+        request.timeout = Some(SLOW_TIMEOUT);
+        self.send(request).await
+    }
+
     /// As [`Self::get`], with nothing for "not found".
     pub(crate) async fn find(&self, path: &[&str]) -> Result<Option<Answer>, Error> {
         match self.get(path, &[]).await {
@@ -99,6 +118,34 @@ impl Client {
         self.send(request).await
     }
 
+    /// Follows a stream of server-sent events after the one with this id. Every status but 2xx is an error.
+    pub(crate) async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        last: Option<HeaderValue>,
+    ) -> Result<Stream, Error> {
+        let mut request = Request::new(Method::GET, self.url(path, query));
+        request.headers.insert(ORG, self.org.clone());
+        request.headers.extend(last.map(|last| (LAST_EVENT_ID, last)));
+        request.timeout = Some(SILENCE);
+        let place = format!("GET {}", request.url);
+        let server = self.server.to_string();
+        let unreachable = |source| Error::Unreachable { server: server.clone(), source };
+        let mut inner = self.egress.open(request).await.map_err(unreachable)?;
+        if inner.status.is_success() {
+            return Ok(Stream { inner, place, server });
+        }
+        let mut body = Vec::new();
+        while let Some(piece) = inner.next().await.map_err(unreachable)?
+            && body.len() < PROBLEM_MAX
+        {
+            body.extend_from_slice(&piece);
+        }
+        let document = serde_json::from_slice::<Document>(&body).unwrap_or_default();
+        Err(Error::Problem(Box::new(Problem { status: inner.status, place, document })))
+    }
+
     /// Sends a request. Every status but 2xx is an error.
     pub(crate) async fn send(&self, mut request: Request) -> Result<Answer, Error> {
         request.headers.insert(ORG, self.org.clone());
@@ -119,6 +166,23 @@ impl Client {
         }
         let document = serde_json::from_slice::<Document>(&body).unwrap_or_default();
         Err(Error::Problem(Box::new(Problem { status, place, document })))
+    }
+}
+
+/// An answer that goes on.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    inner: Streaming,
+    /// Method and URL, for messages.
+    pub(crate) place: String,
+    server: String,
+}
+
+impl Stream {
+    /// The next bytes; `None` when the server has ended the stream.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let next = self.inner.next().await;
+        next.map_err(|source| Error::Unreachable { server: self.server.clone(), source })
     }
 }
 

@@ -2,13 +2,19 @@
 
 pub(crate) mod apply;
 mod automation;
+mod capture;
+mod dead_letter;
+mod doctor;
 mod event;
 pub(crate) mod execution;
+mod replay;
 mod source;
 mod stats;
 mod tail;
+mod trace;
 mod up;
 mod version;
+mod when;
 
 use crate::cli::{Cli, Command, Page};
 use crate::client::Client;
@@ -26,6 +32,10 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Error> {
         Command::Automation(automation) => automation::run(automation, &client()?, out).await,
         Command::Source(source) => source::run(source, &client()?, out).await,
         Command::Execution(execution) => execution::run(execution, &client()?, out).await,
+        Command::DeadLetter(letter) => dead_letter::run(letter, &client()?, out).await,
+        Command::Replay(replay) => replay::run(replay, &client()?, out).await,
+        Command::Capture(capture) => capture::run(capture, &client()?, out).await,
+        Command::Doctor(doctor) => doctor::run(doctor, &client()?, out).await,
         Command::Stats => stats::run(&client()?, out).await,
         Command::Version => version::run(out),
     }

@@ -42,6 +42,9 @@ pub(crate) enum Error {
     /// The server of `omni up` did not start or broke.
     #[error("{0}")]
     Server(String),
+    /// `omni doctor` has found something, and has said what.
+    #[error("something is wrong; see above")]
+    Unwell,
     /// The demo broke its promise.
     #[error("the demo stopped: {0}")]
     Demo(String),
@@ -62,9 +65,10 @@ impl Error {
         })
     }
 
-    /// Whether there is somebody left to tell.
+    /// Whether there is nobody left to tell, or nothing that was not told.
     pub(crate) fn is_silent(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(self, Self::Unwell)
+            || matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 

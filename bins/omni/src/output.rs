@@ -6,6 +6,7 @@ use std::io::Write;
 
 use comfy_table::{Table, presets};
 use owo_colors::OwoColorize;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::Format;
@@ -48,6 +49,28 @@ impl Out {
                 line(yaml.map_err(unfit)?.trim_end())
             }
             Format::Table => line(people(&answer.value()?).trim_end()),
+        }
+    }
+}
+
+impl Out {
+    /// Prints a document that was made here.
+    pub(crate) fn document<T: Serialize>(
+        self,
+        document: &T,
+        people: impl FnOnce(&T) -> String,
+    ) -> Result<(), Error> {
+        let unfit = |error: String| Error::Answer { what: error, place: "this program".to_owned() };
+        match self.format {
+            Format::Json => {
+                let json = serde_json::to_string(document);
+                line(json.map_err(|error| unfit(error.to_string()))?)
+            }
+            Format::Yaml => {
+                let yaml = serde_saphyr::to_string(document);
+                line(yaml.map_err(|error| unfit(error.to_string()))?.trim_end())
+            }
+            Format::Table => line(people(document).trim_end()),
         }
     }
 }

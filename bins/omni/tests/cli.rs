@@ -276,3 +276,27 @@ fn the_demo_tells_its_story_again_and_again() {
         }
     }
 }
+
+#[test]
+fn what_is_captured_is_ruled_from_the_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let up = Up::start(folder.path());
+    up.ok(&["capture", "policy", "set", "custom.webhook.>", "--forever", "--stage", "error"]);
+    let listed = up.ok(&["capture", "policy", "list"]);
+    assert!(listed.contains("custom.webhook.>") && listed.contains("for ever"), "{listed}");
+    let report = up.ok(&["capture", "expire", "--dry-run", "--at", "2100-01-01T00:00:00Z"]);
+    assert!(report.contains("nothing has expired"), "{report}");
+    up.ok(&["capture", "policy", "delete", "custom.webhook.>"]);
+    up.refused(3, &["capture", "policy", "delete", "custom.webhook.>"]);
+    up.refused(4, &["capture", "policy", "set", "nonsense"]);
+    up.refused(2, &["capture", "expire", "--at", "2100-01-01T00:00:00Z"]);
+
+    let created = ["event", "create", "--type", "custom.x", "--payload", r#"{"n":"canary"}"#];
+    let created = up.ok(&created);
+    let id = created.split_whitespace().nth(1).expect("the id is told");
+    assert!(up.ok(&["event", "payloads", id]).contains("nothing yet"));
+    up.refused(2, &["event", "expunge", id]);
+    up.ok(&["event", "expunge", id, "--reason", "asked for"]);
+    let event = up.ok(&["event", "get", id]);
+    assert!(event.contains("asked for") && !event.contains("canary"), "{event}");
+}

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use omni_actions::Actions;
 use omni_automations::Automations;
 use omni_clock::{Clock, Random};
-use omni_event_log::EventLog;
+use omni_event_log::{DeadLetters, EventLog};
 use omni_registry::Registry;
 use omni_sources::{Sources, webhook::Receiver};
 use omni_store::Store;
@@ -20,6 +20,8 @@ pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 pub struct App {
     /// Where events go in and are looked up.
     pub event_log: EventLog,
+    /// What was given up.
+    pub dead_letters: DeadLetters,
     /// Definitions of sources.
     pub sources: Sources,
     /// Takes the requests of webhook sources.

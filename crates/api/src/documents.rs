@@ -1,21 +1,33 @@
 //! The JSON documents of the surface, where they are not the types of the crates below themselves.
 
 mod automations;
+mod dead_letters;
+mod captures;
+mod payloads;
+mod replays;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use omni_events::{Event, rfc3339_millis};
 use omni_store::{
     events::{Outcome, StoredEvent},
-    payloads::PayloadRow,
+    scheduled::{CANCELLED, Scheduled},
 };
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-pub(crate) use self::automations::{AutomationDocument, ExecutionDocument};
+use crate::operations;
+
+pub(crate) use self::{
+    automations::{AutomationDocument, ExecutionDocument},
+    dead_letters::{DeadLetterDocument, DeadLetterStoryDocument, RetryJobDocument},
+    captures::{
+        DeletedDocument, DueDocument, ExpiryDocument, ExpungedDocument, ExpungedEventDocument,
+        PolicyDocument,
+    },
+    payloads::{Kept, PayloadDocument},
+    replays::{PlanDocument, ReplayAnswer, ReplayDocument, Replayed},
+};
 
 /// An event with its place in the log and what became of it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -24,10 +36,16 @@ pub(crate) use self::automations::{AutomationDocument, ExecutionDocument};
 pub(crate) struct EventDocument {
     #[serde(flatten)]
     pub(crate) event: Event,
-    /// Place in the event log: ascending, gaps possible.
-    pub(crate) sequence: i64,
+    /// Place in the event log: ascending, gaps possible. Null while it has not happened.
+    pub(crate) sequence: Option<i64>,
     /// Null until the event has been handled.
     pub(crate) outcome: Option<OutcomeDocument>,
+    /// When it happens; only while it has not happened.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_millis")]
+    pub(crate) scheduled_at: Option<DateTime<Utc>>,
+    /// Present when the payload was taken out of the record on purpose; the payload is null then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expunged: Option<ExpungedDocument>,
 }
 
 /// What became of an event.
@@ -35,13 +53,13 @@ pub(crate) struct EventDocument {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Outcome")]
 pub(crate) struct OutcomeDocument {
-    /// `completed`, `failed` and others.
+    /// `completed`, `failed` and others; `scheduled` or `cancelled` when it has not happened.
     pub(crate) status: String,
     /// How often the event was delivered again.
     pub(crate) retry_count: i32,
-    /// When the engine was done with it.
-    #[serde(serialize_with = "millis")]
-    pub(crate) processed_at: DateTime<Utc>,
+    /// When the engine was done with it, or when it was cancelled.
+    #[serde(serialize_with = "some_millis")]
+    pub(crate) processed_at: Option<DateTime<Utc>>,
     /// How many automations ran.
     pub(crate) executions: i32,
     /// Why it failed.
@@ -50,15 +68,33 @@ pub(crate) struct OutcomeDocument {
 
 impl From<StoredEvent> for EventDocument {
     fn from(stored: StoredEvent) -> Self {
-        let StoredEvent { sequence, event, outcome, .. } = stored;
-        Self { event, sequence, outcome: outcome.map(OutcomeDocument::from) }
+        let StoredEvent { sequence, event, outcome, is_expunged } = stored;
+        let outcome = outcome.map(OutcomeDocument::from);
+        let expunged = is_expunged.then(ExpungedDocument::default);
+        Self { event, sequence: Some(sequence), outcome, scheduled_at: None, expunged }
+    }
+}
+
+impl From<Scheduled> for EventDocument {
+    fn from(scheduled: Scheduled) -> Self {
+        let status = operations::scheduled::status(&scheduled);
+        let outcome = OutcomeDocument {
+            status: status.to_owned(),
+            retry_count: 0,
+            processed_at: (status == CANCELLED).then_some(scheduled.changed_at),
+            executions: 0,
+            error: None,
+        };
+        let scheduled_at = Some(scheduled.due_at);
+        let event = scheduled.event;
+        Self { event, sequence: None, outcome: Some(outcome), scheduled_at, expunged: None }
     }
 }
 
 impl From<Outcome> for OutcomeDocument {
     fn from(outcome: Outcome) -> Self {
         let Outcome { status, retry_count, processed_at, executions, error } = outcome;
-        Self { status, retry_count, processed_at, executions, error }
+        Self { status, retry_count, processed_at: Some(processed_at), executions, error }
     }
 }
 
@@ -68,73 +104,11 @@ impl From<Outcome> for OutcomeDocument {
 pub(crate) struct Triggered {
     /// The event; for a repeat, the one that was stored first.
     pub(crate) event_id: Uuid,
-    /// Its place in the log.
-    pub(crate) sequence: i64,
-}
-
-/// What was kept of one stage of an event's way.
-#[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    pub(crate) stage: String,
-    pub(crate) content_type: Option<String>,
-    /// JSON text.
-    pub(crate) headers: String,
-    pub(crate) body: Bytes,
-    pub(crate) created_at: DateTime<Utc>,
-}
-
-impl Kept {
-    /// A body that was not kept twice is the payload of the event.
-    pub(crate) fn of(row: PayloadRow, event: &Event) -> Self {
-        Self {
-            stage: row.stage,
-            content_type: row.content_type,
-            headers: row.headers,
-            body: row.body.map_or_else(|| event.payload.as_bytes().clone(), Bytes::from),
-            created_at: row.created_at,
-        }
-    }
-}
-
-/// What was kept of one stage of an event's way, such as the request of a webhook.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "EventPayload")]
-pub(crate) struct PayloadDocument {
-    /// Where on its way it was kept.
-    pub(crate) stage: String,
-    /// Media type as the sender named it.
-    pub(crate) content_type: Option<String>,
-    /// Headers, secrets taken out.
-    #[schemars(with = "serde_json::Value")]
-    pub(crate) headers: Option<Box<RawValue>>,
-    /// The bytes, as `encoding` says.
-    pub(crate) body: String,
-    /// `utf8`, or `base64` where the bytes are no text.
-    pub(crate) encoding: &'static str,
-    /// How many bytes the body has.
-    pub(crate) bytes: usize,
-    /// When it was kept.
-    #[serde(serialize_with = "millis")]
-    pub(crate) created_at: DateTime<Utc>,
-}
-
-impl From<Kept> for PayloadDocument {
-    fn from(kept: Kept) -> Self {
-        let (body, encoding) = match std::str::from_utf8(&kept.body) {
-            Ok(text) => (text.to_owned(), "utf8"),
-            Err(_) => (STANDARD.encode(&kept.body), "base64"),
-        };
-        Self {
-            stage: kept.stage,
-            content_type: kept.content_type,
-            headers: RawValue::from_string(kept.headers).ok(),
-            body,
-            encoding,
-            bytes: kept.body.len(),
-            created_at: kept.created_at,
-        }
-    }
+    /// Its place in the log; null when it is to happen later.
+    pub(crate) sequence: Option<i64>,
+    /// When it is to happen, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_millis")]
+    pub(crate) scheduled_at: Option<DateTime<Utc>>,
 }
 
 /// Counts of an organisation.
@@ -196,8 +170,17 @@ fn millis<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(&rfc3339_millis(*time))
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over the field")]
+fn some_millis<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    time.as_ref().map(|time| rfc3339_millis(*time)).serialize(serializer)
+}
+
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use omni_events::{EventType, Metadata, Payload};
 
     use super::*;
@@ -227,20 +210,5 @@ mod tests {
         assert!(text.contains(r#""payload":{"b": 1.50,  "a": 2}"#), "{text}");
         assert!(text.contains(r#""sequence":7"#), "{text}");
         assert!(text.contains(r#""processedAt":"2023-11-14T22:13:20.000Z""#), "{text}");
-    }
-
-    #[test]
-    fn a_kept_body_is_text_or_base64() {
-        let kept = |body: &'static [u8]| {
-            PayloadDocument::from(Kept {
-                stage: "received".into(),
-                content_type: None,
-                headers: "[]".into(),
-                body: Bytes::from_static(body),
-                created_at: DateTime::UNIX_EPOCH,
-            })
-        };
-        assert_eq!((kept(b"{}").encoding, kept(b"{}").body.as_str()), ("utf8", "{}"));
-        assert_eq!((kept(b"\xff").encoding, kept(b"\xff").body.as_str()), ("base64", "/w=="));
     }
 }

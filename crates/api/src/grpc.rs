@@ -2,20 +2,25 @@
 
 mod admin;
 mod automation;
+mod capture;
 mod convert;
+mod dead_letter;
 mod deadline;
 mod event;
 mod health;
 mod registry;
+mod replay;
 mod source;
 
 use std::sync::Arc;
 
 use axum::{Router, middleware};
 use omni_proto::{
+    dead_letter_service_server::DeadLetterServiceServer,
     FILE_DESCRIPTOR_SET, MESSAGE_MAX, admin_service_server::AdminServiceServer,
-    automation_service_server::AutomationServiceServer, event_service_server::EventServiceServer,
-    registry_service_server::RegistryServiceServer, source_service_server::SourceServiceServer,
+    automation_service_server::AutomationServiceServer,
+    capture_service_server::CaptureServiceServer, event_service_server::EventServiceServer,
+    registry_service_server::RegistryServiceServer, replay_service_server::ReplayServiceServer, source_service_server::SourceServiceServer,
 };
 use tonic::service::Routes;
 use tonic_health::pb::{FILE_DESCRIPTOR_SET as HEALTH_DESCRIPTOR_SET, health_server::HealthServer};
@@ -26,7 +31,7 @@ use crate::App;
 /// What every adapter answers.
 type Answer<T> = Result<tonic::Response<T>, tonic::Status>;
 
-/// A service: the adapters of all five share this one state.
+/// A service: the adapters of all share this one state.
 #[derive(Clone, Debug)]
 struct Service(Arc<App>);
 
@@ -44,9 +49,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let service = Service(app.clone());
     let mut routes = Routes::default()
         .add_service(bounded!(EventServiceServer, service.clone()))
+        .add_service(bounded!(CaptureServiceServer, service.clone()))
+        .add_service(bounded!(ReplayServiceServer, service.clone()))
         .add_service(bounded!(SourceServiceServer, service.clone()))
         .add_service(bounded!(AutomationServiceServer, service.clone()))
         .add_service(bounded!(RegistryServiceServer, service.clone()))
+        .add_service(bounded!(DeadLetterServiceServer, service.clone()))
         .add_service(bounded!(AdminServiceServer, service))
         .add_service(HealthServer::new(health::Health(app.health.clone())));
     let reflection = || {

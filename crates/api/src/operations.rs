@@ -3,12 +3,18 @@
 //! Every function takes the call first, and everything it touches belongs to the organisation of the call.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod automations;
+pub(crate) mod captures;
+pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod executions;
 pub(crate) mod registry;
+pub(crate) mod replays;
+pub(crate) mod scheduled;
 pub(crate) mod sources;
 pub(crate) mod tail;
+pub(crate) mod trace;
 
 use uuid::Uuid;
 

@@ -1,9 +1,14 @@
 //! Pages of lists: the limit, and a cursor that says nothing to whoever holds it.
 //!
-//! A cursor is the last key of a page, marked with the kind of list, so that the cursor of one list is refused by
-//! another. Lists stay stable under inserts, because a page goes on from a key and not from a count.
+//! A cursor is the last key of a page, marked with the kind of list and, where a list has filters, with what was asked,
+//! so that the cursor of one question is refused by another. Lists stay stable under inserts, because a page goes on from
+//! a key and not from a count.
+
+use std::fmt::Display;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use omni_crypto::sha256;
+use omni_events::Org;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +20,8 @@ const LIMIT_DEFAULT: i64 = 50;
 const LIMIT_MAX: i64 = 500;
 /// Longest cursor that is looked at; the longest key is a name.
 const CURSOR_LEN_MAX: usize = 512;
+/// Bytes of the hash of a question: it tells mistakes apart, nobody gains by forging one.
+const ASKED_LEN: usize = 9;
 
 /// Which page of a list.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -48,6 +55,10 @@ pub(crate) enum Key {
     Source,
     /// Name of an automation.
     Automation,
+    /// Id of a replay.
+    Replay,
+    /// Place among the dead letters.
+    DeadLetter,
 }
 
 impl Key {
@@ -57,11 +68,13 @@ impl Key {
             Self::Execution => "x:",
             Self::Source => "s:",
             Self::Automation => "a:",
+            Self::Replay => "r:",
+            Self::DeadLetter => "d:",
         }
     }
 
     /// Writes a cursor.
-    pub(crate) fn encode(self, key: impl std::fmt::Display) -> String {
+    pub(crate) fn encode(self, key: impl Display) -> String {
         URL_SAFE_NO_PAD.encode(format!("{}{key}", self.mark()))
     }
 
@@ -76,22 +89,49 @@ impl Key {
             // No key has one, and PostgreSQL takes none.
             .filter(|key| !key.contains('\0'))
             .map(Some)
-            .ok_or_else(|| {
-                Problem::field(
-                    "cursor",
-                    "it is no `nextCursor` of this list; leave it out to begin anew",
-                )
-            })
+            .ok_or_else(no_cursor)
     }
 
-    /// Reads a cursor whose key is a number.
-    pub(crate) fn decode_number(self, cursor: Option<&str>) -> Result<Option<i64>, Problem> {
-        let key = self.decode(cursor)?;
-        key.map(|key| {
-            key.parse().map_err(|_| Problem::field("cursor", "it is no `nextCursor` of this list"))
-        })
-        .transpose()
+    /// The cursors of one question to this list: of whom, with which filters, in which order.
+    pub(crate) fn asked(self, org: &Org, question: &impl Serialize) -> Result<Asked, Problem> {
+        let question = serde_json::to_vec(question)
+            .map_err(|error| Problem::internal("Reading the filters", &error))?;
+        let hash = sha256(&[org.as_str().as_bytes(), b"\0", &question]);
+        let mark = hash.get(..ASKED_LEN).unwrap_or(&hash);
+        Ok(Asked { list: self, mark: URL_SAFE_NO_PAD.encode(mark) })
     }
+}
+
+/// Writes and reads the cursors of one question.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    list: Key,
+    mark: String,
+}
+
+impl Asked {
+    /// Writes a cursor.
+    pub(crate) fn encode(&self, key: impl Display) -> String {
+        self.list.encode(format_args!("{}:{key}", self.mark))
+    }
+
+    /// Reads a cursor; none means the first page.
+    pub(crate) fn decode(&self, cursor: Option<&str>) -> Result<Option<String>, Problem> {
+        let Some(key) = self.list.decode(cursor)? else { return Ok(None) };
+        match key.split_once(':') {
+            Some((mark, key)) if mark == self.mark => Ok(Some(key.to_owned())),
+            _ => Err(Problem::field(
+                "cursor",
+                "it belongs to another question; repeat the filters and the order that it came from, or leave it out \
+                 to begin anew",
+            )),
+        }
+    }
+}
+
+/// What a cursor holds is not what the list wrote into it.
+pub(crate) fn no_cursor() -> Problem {
+    Problem::field("cursor", "it is no `nextCursor` of this list; leave it out to begin anew")
 }
 
 /// The limit of a page.
@@ -129,7 +169,7 @@ mod tests {
         let page = cut(vec![1, 2, 3], 2, |n| Key::Event.encode(n));
         assert_eq!(page.items, [1, 2]);
         let next = page.next_cursor.unwrap();
-        assert_eq!(Key::Event.decode_number(Some(&next)).unwrap(), Some(2));
+        assert_eq!(Key::Event.decode(Some(&next)).unwrap().as_deref(), Some("2"));
         assert!(cut(vec![1, 2], 2, |n| Key::Event.encode(n)).next_cursor.is_none());
     }
 
@@ -138,8 +178,20 @@ mod tests {
         let cursor = Key::Source.encode("github");
         assert_eq!(Key::Source.decode(Some(&cursor)).unwrap().as_deref(), Some("github"));
         assert!(Key::Automation.decode(Some(&cursor)).is_err());
-        assert!(Key::Event.decode_number(Some(&Key::Event.encode("x"))).is_err());
         assert_eq!(Key::Source.decode(Some("")).unwrap(), None);
+    }
+
+    #[test]
+    fn the_cursor_of_another_question_is_refused() {
+        let (ours, theirs) = (Org::default(), Org::parse("acme").unwrap());
+        let asked = |org: &Org, filter: &str| Key::Event.asked(org, &filter).unwrap();
+        let cursor = asked(&ours, "type=a").encode("1:2");
+        assert_eq!(asked(&ours, "type=a").decode(Some(&cursor)).unwrap().as_deref(), Some("1:2"));
+        for other in [asked(&ours, "type=b"), asked(&theirs, "type=a")] {
+            let problem = other.decode(Some(&cursor)).unwrap_err();
+            assert_eq!(problem.errors[0].pointer, "cursor");
+        }
+        assert!(asked(&ours, "type=a").decode(Some(&Key::Event.encode("1:2"))).is_err());
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! The HTTP face: one file per resource, each a few adapters and their rows of the route table.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod automations;
+pub(crate) mod captures;
+pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod executions;
 pub(crate) mod health;
 pub(crate) mod openapi;
+pub(crate) mod replays;
 pub(crate) mod sources;
 pub(crate) mod stream;
+pub(crate) mod trace;
 pub(crate) mod types;
 pub(crate) mod webhooks;
 

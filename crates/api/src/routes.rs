@@ -115,11 +115,16 @@ pub(crate) fn all() -> Vec<Route> {
     [
         rest::webhooks::routes(),
         rest::events::routes(),
+        rest::captures::routes(),
+        rest::trace::routes(),
+        rest::replays::routes(),
         rest::types::routes(),
         rest::sources::routes(),
         rest::automations::routes(),
         rest::executions::routes(),
+        rest::dead_letters::routes(),
         rest::admin::routes(),
+        rest::audit::routes(),
         rest::openapi::routes(),
         rest::health::routes(),
     ]

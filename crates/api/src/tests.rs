@@ -1,5 +1,6 @@
 //! The API over a real product without a network: every handle is the real one, on a temporary store and bus.
 
+mod captures;
 mod grpc;
 mod hostile;
 mod rest;
@@ -17,7 +18,7 @@ use omni_clock::{Clock, Random, SystemClock};
 use omni_crypto::{Sealer, Secret};
 use omni_egress::{Config as EgressConfig, Egress};
 use omni_event_bus::EventBus;
-use omni_event_log::{Config, Parts};
+use omni_event_log::{Config, DeadLetters, Parts};
 use omni_registry::Registry;
 use omni_sources::{Sources, webhook::Receiver};
 use omni_store::Store;
@@ -97,6 +98,7 @@ impl Product {
         let health = Health::new();
         health.set_ready();
         let app = App {
+            dead_letters: DeadLetters::new(event_log.clone()),
             receiver: Receiver::new(sources.clone(), event_log.clone()),
             event_log,
             sources,

@@ -3,6 +3,8 @@
 //! It must stay true that every event taken here ends in exactly one way: recorded and then settled, given back to the
 //! bus with a reason, or left in hand when the process stops, to be delivered again.
 
+mod before;
+
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -14,29 +16,26 @@ use futures_util::FutureExt as _;
 use omni_event_bus::Delivery;
 use omni_events::Event;
 use omni_rules::{Leaf, RuleIndex};
-use omni_store::{
-    Kind,
-    events::is_processed,
-    executions::{Done, ExecutionRow, NewOutcome, for_event},
-};
+use omni_store::executions::{Done, ExecutionRow, NewOutcome};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::before::Before;
 use crate::{
     Engine, ExecutionStatus,
     compiled::Compiled,
     in_hand::InHand,
+    letters::letters,
     plan::document,
     recorder::Settled,
+    replaying,
     room::{Room, Rooms},
     trying::Patience,
 };
 
 /// Skipped executions written per automation and second; more are only counted.
 const SKIPS_PER_SECOND: u64 = 5;
-/// The longest pause between looks at the store while it is away.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// What the events of one engine share.
 #[derive(Debug)]
@@ -103,9 +102,16 @@ impl Handling {
 
     async fn begin(self: &Arc<Self>, index: &RuleIndex<Arc<Compiled>>, event: Event, attempt: u32) {
         let org = event.metadata.org.as_str();
-        let candidates = index.candidates(org, event.event_type.as_str());
+        let mut candidates = index.candidates(org, event.event_type.as_str());
+        if event.metadata.replay.is_some() {
+            candidates.retain(|compiled| replaying::is_for(&event, compiled.automation.id));
+        }
         if candidates.is_empty() {
-            let done = self.done(&event, attempt, &[], Vec::new());
+            let mut done = self.done(&event, attempt, &[], Vec::new());
+            if let Some(fault) = replaying::fault_without_candidates(&event) {
+                "failed".clone_into(&mut done.outcome.status);
+                done.outcome.error = Some(fault);
+            }
             return self.record(Settled::new(event.id, Some(done))).await;
         }
         match decide(&candidates, &event) {
@@ -156,59 +162,12 @@ impl Handling {
             let room = self.closing.run_until_cancelled(self.rooms.enter(&event)).await??;
             (room, document(&event).unwrap_or_default())
         };
-        let Some(before) = self.look_back(&event, attempt).await? else {
+        let Some(before) = self.look_back(&event, attempt, &decisions).await? else {
             return Some(Settled::new(event.id, None));
         };
         let executions = self.run_plan(&event, &document, decisions, &before).await;
-        let done = self.done(&event, attempt, &before, executions);
+        let done = self.done(&event, attempt, &before.executions, executions);
         Some(Settled::new(event.id, Some(done)))
-    }
-
-    /// What was recorded for this event by an earlier delivery of it; `None` inside when that is all there is to do.
-    /// While the store is away it is asked again: giving the event back would make a dead letter of it before long.
-    async fn look_back(&self, event: &Event, attempt: u32) -> Option<Option<Vec<ExecutionRow>>> {
-        if self.is_fresh(event, attempt) {
-            return Some(Some(Vec::new()));
-        }
-        let mut failures = 0u32;
-        let found = loop {
-            // Boxed like the plan: opening a connection is a large future.
-            match Box::pin(self.recorded(event)).await {
-                Ok(found) => break found,
-                Err(error) => {
-                    tracing::warn!(error = %error, event = %event.id, "the store is away; an event waits for it");
-                }
-            }
-            let pause = Duration::from_millis(50 << failures.min(7)).min(PAUSE_MAX);
-            self.closing.run_until_cancelled(self.engine.clock.sleep(pause)).await?;
-            failures += 1;
-        };
-        if found.as_ref().is_none_or(|rows| !rows.is_empty()) {
-            self.engine.stats.repeated.fetch_add(1, Ordering::Relaxed);
-        }
-        Some(found)
-    }
-
-    /// Whether nobody can have had this event before: it is delivered for the first time and is on the bus once, the store
-    /// has one process at a time, and it was received after this one began, by a clock that has not been set back since.
-    fn is_fresh(&self, event: &Event, attempt: u32) -> bool {
-        attempt <= 1
-            && self.engine.store.kind() == Kind::Sqlite
-            && event.received_at > self.engine.automations.opened()
-            && event.received_at <= self.engine.clock.now()
-            && !self.engine.repeats.cover(event.received_at)
-    }
-
-    async fn recorded(
-        &self,
-        event: &Event,
-    ) -> Result<Option<Vec<ExecutionRow>>, omni_store::Error> {
-        let mut conn = self.engine.store.read().await?;
-        // The outcome is one commit with every execution, so nothing is left to do, whatever the rules are by now.
-        if is_processed(&mut conn, event.id).await? {
-            return Ok(None);
-        }
-        for_event(&mut conn, event.metadata.org.as_str(), event.id).await.map(Some)
     }
 
     async fn run_plan(
@@ -216,19 +175,22 @@ impl Handling {
         event: &Event,
         document: &Value,
         decisions: Vec<Decision>,
-        before: &[ExecutionRow],
+        before: &Before,
     ) -> Vec<ExecutionRow> {
         let Engine { runner, stats, clock, .. } = &self.engine;
         let mut executions = Vec::with_capacity(decisions.len());
         let mut patience = Patience::new(clock.elapsed());
         for (compiled, holds) in decisions {
             // Whichever version ran then has decided this event.
-            if before.iter().any(|row| row.automation_id == compiled.automation.id) {
+            let has_decided = |row: &ExecutionRow| row.automation_id == compiled.automation.id;
+            if before.executions.iter().any(has_decided) {
                 continue;
             }
             if holds {
                 // Boxed, so that an event that waits for room does not hold the place of what it will do.
-                let row = Box::pin(runner.run(&compiled, event, document, &mut patience)).await;
+                let subject = (event, document);
+                let run = runner.run(&compiled, subject, &before.earlier, &mut patience);
+                let row = Box::pin(run).await;
                 let counter = if is_failure(&row) { &stats.failed } else { &stats.succeeded };
                 counter.fetch_add(1, Ordering::Relaxed);
                 executions.push(row);
@@ -253,17 +215,19 @@ impl Handling {
     ) -> Done {
         let ran = || before.iter().chain(&executions).filter(|row| row.conditions_matched);
         let failed = ran().find(|row| is_failure(row));
+        let now = self.engine.clock.now();
         let outcome = NewOutcome {
             org: event.metadata.org.as_str().to_owned(),
             event_id: event.id,
             status: if failed.is_some() { "failed" } else { "completed" }.to_owned(),
             retry_count: i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX),
-            processed_at: self.engine.clock.now(),
+            processed_at: now,
             executions: i32::try_from(ran().count()).unwrap_or(i32::MAX),
             error: failed.and_then(|row| row.error.clone()),
             received_at: event.received_at,
         };
-        Done { outcome, executions, dead: Vec::new() }
+        let dead = letters(event, &executions, now);
+        Done { outcome, executions, dead }
     }
 
     /// Lets what runs end, for a bounded time; what has not begun is left for the next process.
@@ -297,7 +261,7 @@ fn decide(candidates: &[&Arc<Compiled>], event: &Event) -> Result<(Value, Vec<De
         .unwrap_or_else(|panic| Err(format!("a condition panicked: {}", message_of(&*panic))))
 }
 
-fn is_failure(row: &ExecutionRow) -> bool {
+pub(crate) fn is_failure(row: &ExecutionRow) -> bool {
     row.status == ExecutionStatus::Failed.as_str()
 }
 

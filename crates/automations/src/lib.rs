@@ -9,8 +9,10 @@ mod error;
 mod execution;
 mod handling;
 mod in_hand;
+mod letters;
 mod plan;
 mod recorder;
+mod replaying;
 mod room;
 mod trying;
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     ActionResult, ActionStatus, ExecutionStatus, OnError,
     compiled::{Compiled, CompiledAction},
+    replaying::{Earlier, key_event},
     trying::{Patience, clip},
 };
 
@@ -33,19 +34,21 @@ pub(crate) fn document(event: &Event) -> Result<Value, String> {
     serde_json::to_value(event).map_err(|error| format!("the payload cannot be read: {error}"))
 }
 
-/// The key of an effect: the same for every delivery of the event, different for every action.
+/// The key of an effect: the same for every delivery of the event and for every replay that does not ask for more,
+/// different for every action.
 fn effect_key(event: &Event, compiled: &Compiled, index: usize) -> String {
     let automation = &compiled.automation;
-    format!("{}-{}-{}-{index}", event.id.simple(), automation.id.simple(), automation.version)
+    let event = key_event(event);
+    format!("{}-{}-{}-{index}", event.simple(), automation.id.simple(), automation.version)
 }
 
 impl Runner {
-    /// Runs the actions of one automation in order.
+    /// Runs the actions of one automation in order, except those that succeeded earlier.
     pub(crate) async fn run(
         &self,
         compiled: &Compiled,
-        event: &Event,
-        document: &Value,
+        (event, document): (&Event, &Value),
+        earlier: &Earlier,
         patience: &mut Patience,
     ) -> ExecutionRow {
         let began = (self.clock.now(), self.clock.elapsed());
@@ -56,7 +59,10 @@ impl Runner {
         });
         let mut stopped = false;
         for (index, action) in compiled.actions.iter().enumerate() {
-            let result = if stopped {
+            let known = earlier.result(compiled.automation.id, index, action);
+            let result = if let Some(known) = known {
+                known
+            } else if stopped {
                 skipped(action)
             } else {
                 let key = effect_key(event, compiled, index);

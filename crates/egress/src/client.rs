@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderValue, USER_AGENT};
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderValue, USER_AGENT};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -83,15 +85,40 @@ impl Egress {
         sent
     }
 
+    /// Sends one request and leaves its reply to be read as it comes, for replies that do not end by themselves. The
+    /// timeout bounds the wait for the head and for each piece.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`]. A reply with any status is `Ok`.
+    pub async fn open(&self, request: Request) -> Result<Streaming, Error> {
+        let (host, uri) = request::check(&request)?;
+        let limit = request.timeout.unwrap_or(self.config.timeout);
+        let reply = self.reply(&host, into_http(request, uri));
+        let reply = match tokio::time::timeout(limit, reply).await {
+            Ok(reply) => reply?,
+            Err(_) => return Err(Error::Timeout { host, after: limit }),
+        };
+        let (head, body) = reply.into_parts();
+        Ok(Streaming { status: head.status, headers: head.headers, host, limit, body })
+    }
+
+    async fn reply(
+        &self,
+        host: &str,
+        request: http::Request<Full<Bytes>>,
+    ) -> Result<http::Response<Incoming>, Error> {
+        let connect = self.config.connect_timeout;
+        let reply = self.client.request(request).await;
+        reply.map_err(|error| Error::from_client(host.to_owned(), error, connect))
+    }
+
     async fn exchange(
         &self,
         host: &str,
         request: http::Request<Full<Bytes>>,
     ) -> Result<Response, Error> {
-        let connect = self.config.connect_timeout;
-        let reply = self.client.request(request).await;
-        let reply = reply.map_err(|error| Error::from_client(host.to_owned(), error, connect))?;
-        let (head, mut body) = reply.into_parts();
+        let (head, mut body) = self.reply(host, request).await?.into_parts();
         let mut kept = BytesMut::new();
         let mut truncated = false;
         while let Some(frame) = body.frame().await {
@@ -112,6 +139,43 @@ impl Egress {
             truncated,
             elapsed: Duration::ZERO,
         })
+    }
+}
+
+/// A reply that is read as it comes.
+#[derive(Debug)]
+pub struct Streaming {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    host: String,
+    limit: Duration,
+    body: Incoming,
+}
+
+impl Streaming {
+    /// The next piece; `None` when the reply has ended.
+    ///
+    /// # Errors
+    ///
+    /// When nothing comes in time, or the reply breaks off.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let frame = match tokio::time::timeout(self.limit, self.body.frame()).await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(None),
+                Err(_) => {
+                    return Err(Error::Timeout { host: self.host.clone(), after: self.limit });
+                }
+            };
+            let host = || self.host.clone();
+            let frame =
+                frame.map_err(|error| Error::Protocol { host: host(), source: error.into() })?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod connect;
 mod error;
 mod request;
 
-pub use client::Egress;
+pub use client::{Egress, Streaming};
 pub use config::Config;
 pub use error::Error;
 pub use request::{Request, Response, is_reserved_header};

@@ -1,9 +1,10 @@
 //! A draft: an event before it is accepted.
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use omni_events::{Event, EventType, Metadata, Org, Payload};
 use uuid::Uuid;
+
+use crate::Capture;
 
 /// What somebody wants to have recorded; the log gives it an id, a place and the time of receipt.
 #[derive(Clone, Debug)]
@@ -35,19 +36,6 @@ pub struct Dedupe {
     pub key: String,
     /// Hash of what was sent; the same key with another hash is a conflict, not a repeat.
     pub body_hash: [u8; 32],
-}
-
-/// A request as it arrived.
-#[derive(Clone, Debug)]
-pub struct Capture {
-    /// Which step of the way it was taken at, such as `webhook_raw`.
-    pub stage: &'static str,
-    /// Its media type.
-    pub content_type: Option<String>,
-    /// Its headers without secrets, in the order of arrival.
-    pub headers: Vec<(String, String)>,
-    /// The body, or `None` when it is the payload byte for byte.
-    pub body: Option<Bytes>,
 }
 
 impl Draft {

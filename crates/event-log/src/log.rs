@@ -15,16 +15,17 @@ use omni_events::{Event, HOPS_MAX, Org};
 use omni_registry::Registry;
 use omni_store::{
     Store,
-    events::{Filter, NewEvent, NewKey, NewPayload, Page, StoredEvent},
+    events::{Filter, NewEvent, NewKey, Page, StoredEvent, Stretch},
     outbox,
 };
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::{
-    AppendError, Appender, Capture, Draft, Publisher, Repeats,
+    AppendError, Appender, Audited, Captures, Draft, Publisher, Repeats,
     check::{check, check_size},
+    content,
 };
 
 /// Batches that wait for the bus in memory; what does not fit is read from the store again.
@@ -47,6 +48,8 @@ pub struct Config {
     pub safe_after: Duration,
     /// Whether a drained bus has everything on its disk.
     pub safe_when_drained: bool,
+    /// How long raw payloads are kept where no policy speaks of their type; `None` keeps them for ever.
+    pub capture_retention: Option<TimeDelta>,
 }
 
 impl Default for Config {
@@ -59,6 +62,7 @@ impl Default for Config {
             // Longer than the embedded bus takes to sync, shorter than a tick of the publisher.
             safe_after: Duration::from_millis(750),
             safe_when_drained: true,
+            capture_retention: Some(TimeDelta::days(14)),
         }
     }
 }
@@ -85,11 +89,12 @@ pub struct Parts {
 /// Appends events and looks them up; a clone is cheap and shares everything.
 #[derive(Clone, Debug)]
 pub struct EventLog {
-    parts: Arc<Parts>,
+    pub(crate) parts: Arc<Parts>,
     queue: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
     room_kib: Arc<Semaphore>,
-    counters: Arc<Counters>,
+    pub(crate) counters: Arc<Counters>,
+    captures: Captures,
 }
 
 /// An event on its way to the commit, with whoever waits for it.
@@ -131,6 +136,10 @@ pub struct Stats {
     pub publish_failed: u64,
     /// Events of this process that the bus does not have yet.
     pub behind: u64,
+    /// Raw payloads that were kept after their event was accepted.
+    pub captures_stored: u64,
+    /// Raw payloads that were not kept, because too much was waiting or the store was away.
+    pub captures_dropped: u64,
 }
 
 #[derive(Debug, Default)]
@@ -151,6 +160,12 @@ pub(crate) struct Counters {
     pub(crate) doubt: AtomicBool,
     /// What may reach the bus a second time.
     pub(crate) may_repeat: Repeats,
+    /// Tells the timer that an event was scheduled here.
+    pub(crate) scheduled: Notify,
+    /// What the last audit found.
+    pub(crate) audited: watch::Sender<Option<Audited>>,
+    /// Tells the runner that a replay was asked for here.
+    pub(crate) replays: Notify,
 }
 
 /// Opens the log: the handle, and the two loops that the caller has to run.
@@ -164,10 +179,13 @@ pub async fn open(parts: Parts) -> Result<(EventLog, Appender, Publisher), omni_
     let (queue, waiting) = mpsc::channel(parts.config.waiting_max);
     let (committed, batches) = mpsc::channel(BATCHES_WAITING);
     let counters = Arc::new(Counters::default());
+    let retention = parts.config.capture_retention;
+    let captures = Captures::open(parts.store.clone(), parts.clock.clone(), retention).await?;
     let parts = Arc::new(parts);
     let room = Arc::new(Semaphore::new(parts.config.waiting_max));
     let room_kib = Arc::new(Semaphore::new(waiting_kib(&parts.config) as usize));
-    let log = EventLog { parts: parts.clone(), queue, room, room_kib, counters: counters.clone() };
+    let counted = counters.clone();
+    let log = EventLog { parts: parts.clone(), queue, room, room_kib, counters: counted, captures };
     let appender = Appender::new(parts.clone(), writer, waiting, committed, counters.clone());
     let publisher = Publisher::new(parts, writer, batches, counters);
     Ok((log, appender, publisher))
@@ -181,14 +199,29 @@ impl EventLog {
     /// # Errors
     /// See [`AppendError`]; callers branch on every variant.
     pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
-        check(&draft)?;
+        let schema_version = self.check_draft(&draft).await?;
+        self.append_checked(draft, schema_version).await
+    }
+
+    /// Refuses a draft that cannot be accepted; answers the version of the schema that it fits.
+    pub(crate) async fn check_draft(&self, draft: &Draft) -> Result<Option<i32>, AppendError> {
+        check(draft)?;
         if draft.metadata.hops > HOPS_MAX {
-            return Err(self.cut(&draft).await);
+            return Err(self.cut(draft).await);
         }
-        let checked =
-            self.parts.registry.check(&draft.metadata.org, &draft.event_type, &draft.payload)?;
+        let registry = &self.parts.registry;
+        let checked = registry.check(&draft.metadata.org, &draft.event_type, &draft.payload)?;
+        Ok(checked.schema_version)
+    }
+
+    /// Records a draft that was checked, now or when it was promised.
+    pub(crate) async fn append_checked(
+        &self,
+        draft: Draft,
+        schema_version: Option<i32>,
+    ) -> Result<Appended, AppendError> {
         let room = self.make_room(&draft)?;
-        let new = self.accept(draft, checked.schema_version);
+        let new = self.accept(draft, schema_version);
         check_size(&new.event, self.parts.bus.message_size_max())?;
         let (answer, answered) = oneshot::channel();
         self.queue.send(Waiting { new, answer, room }).await.map_err(|_| AppendError::Stopped)?;
@@ -196,9 +229,11 @@ impl EventLog {
     }
 
     /// Bounds what waits, including what the appender has taken but not committed, in events and in bytes.
-    fn make_room(&self, draft: &Draft) -> Result<[OwnedSemaphorePermit; 2], AppendError> {
-        let capture = draft.capture.as_ref().and_then(|capture| capture.body.as_ref());
-        let bytes = draft.payload.as_bytes().len() + capture.map_or(0, bytes::Bytes::len);
+    pub(crate) fn make_room(&self, draft: &Draft) -> Result<[OwnedSemaphorePermit; 2], AppendError> {
+        let capture = draft.capture.as_ref().map_or(0, crate::Capture::bytes);
+        let text = draft.metadata.content_text.as_ref().map_or(0, String::len);
+        let extra = draft.metadata.extra.as_ref().map_or(0, |extra| extra.as_bytes().len());
+        let bytes = draft.payload.as_bytes().len() + capture + text + extra;
         let size = kib(bytes, waiting_kib(&self.parts.config));
         let place = self.room.clone().try_acquire_owned();
         let bytes = self.room_kib.clone().try_acquire_many_owned(size);
@@ -209,7 +244,7 @@ impl EventLog {
     }
 
     /// Gives the draft its id and times.
-    fn accept(&self, draft: Draft, schema_version: Option<i32>) -> NewEvent {
+    pub(crate) fn accept(&self, draft: Draft, schema_version: Option<i32>) -> NewEvent {
         // Milliseconds are what users, the bus and the API carry; more would differ between them.
         let now = self.parts.clock.now().trunc_subsecs(3);
         let id = draft.id.unwrap_or_else(|| self.parts.random.uuid_v7(now));
@@ -217,6 +252,7 @@ impl EventLog {
         if metadata.correlation_id.is_empty() {
             metadata.correlation_id = id.to_string();
         }
+        content::fill(&mut metadata, &draft.event_type, &draft.payload);
         let dedupe = draft.dedupe.map(|dedupe| NewKey {
             scope: dedupe.scope,
             key: dedupe.key,
@@ -233,7 +269,9 @@ impl EventLog {
             schema_version,
             metadata,
         };
-        NewEvent::new(event, dedupe, draft.capture.map(new_payload))
+        let of = (&event.metadata.org, &event.event_type);
+        let capture = draft.capture.and_then(|capture| self.captures.row(of, capture, now));
+        NewEvent::new(event, dedupe, capture)
     }
 
     /// Builds the refusal of a chain that is too long, with the chain as evidence.
@@ -268,7 +306,30 @@ impl EventLog {
         omni_store::events::get(&mut conn, org.as_str(), id).await
     }
 
-    /// Lists events by place, newest first unless the page says otherwise.
+    /// What an organisation has after a sequence, for whoever follows the log live.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn since(
+        &self,
+        org: &Org,
+        after: i64,
+        limit: i64,
+    ) -> Result<Stretch, omni_store::Error> {
+        let mut conn = self.parts.store.read().await?;
+        omni_store::events::since(&mut conn, org.as_str(), after, limit).await
+    }
+
+    /// The sequence of the newest event of all organisations, 0 when there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_sequence(&self) -> Result<i64, omni_store::Error> {
+        let mut conn = self.parts.store.read().await?;
+        omni_store::bus::last_sequence(&mut conn).await
+    }
+
+    /// Lists events in the order of their receipt, newest first unless the page says otherwise.
     ///
     /// # Errors
     /// When the store fails.
@@ -282,6 +343,11 @@ impl EventLog {
         omni_store::events::list(&mut conn, org.as_str(), filter, page).await
     }
 
+    /// The policies of capturing, and the loop that writes what was captured.
+    pub fn captures(&self) -> &Captures {
+        &self.captures
+    }
+
     /// Which events may be on the bus twice; for consumers that rely on a first delivery.
     pub fn repeats(&self) -> Repeats {
         self.counters.may_repeat.clone()
@@ -293,6 +359,7 @@ impl EventLog {
         let c = &self.counters;
         let committed = c.committed_through.load(Ordering::Relaxed);
         let behind = committed - c.published_through.load(Ordering::Relaxed);
+        let (captures_stored, captures_dropped) = self.captures.counts();
         Stats {
             appended: read(&c.appended),
             repeats: read(&c.repeats),
@@ -301,6 +368,8 @@ impl EventLog {
             published: read(&c.published),
             publish_failed: read(&c.publish_failed),
             behind: u64::try_from(behind).unwrap_or(0),
+            captures_stored,
+            captures_dropped,
         }
     }
 }
@@ -312,9 +381,4 @@ pub(crate) fn kib(bytes: usize, most: u32) -> u32 {
 
 fn waiting_kib(config: &Config) -> u32 {
     kib(config.waiting_bytes_max, u32::MAX >> 3)
-}
-
-fn new_payload(capture: Capture) -> NewPayload {
-    let headers = serde_json::to_string(&capture.headers).unwrap_or_else(|_| "[]".to_owned());
-    NewPayload::new(capture.stage, capture.content_type, headers, capture.body.as_deref())
 }

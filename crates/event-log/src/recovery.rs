@@ -13,6 +13,9 @@ use crate::{
 /// A writer of a shared database whose sign of life has not changed for so long is taken for dead. Publishing for one
 /// that lives is harmless, but it loses its right to commit.
 const DEAD_AFTER: Duration = Duration::from_secs(15);
+/// The most that one look may add to the silence of a writer. This process may not have looked for long because the
+/// store was away: then nobody could give a sign, and that is nobody's death.
+const LOOK_MAX: Duration = Duration::from_secs(3);
 /// Events read from the store at once; few, because each may be as large as a message may be.
 const BATCH: i64 = 128;
 /// Batches of one run beside others, which must see a sign of life from this process in between.
@@ -116,21 +119,30 @@ impl Recovery {
     }
 }
 
-/// When the sign of life of each writer was last seen to change, by the own clock: the clocks of two machines differ,
-/// and one may jump.
+/// For how long the sign of life of each writer was seen not to change, by the own clock: the clocks of two machines
+/// differ, and one may jump.
 #[derive(Debug, Default)]
-struct Signs(HashMap<i64, (DateTime<Utc>, Duration)>);
+struct Signs {
+    seen: HashMap<i64, (DateTime<Utc>, Duration)>,
+    /// When was last looked.
+    last: Duration,
+}
 
 impl Signs {
     /// For how long the sign of each writer has been the same.
     fn unchanged_for(&mut self, writers: &[outbox::Writer], now: Duration) -> Vec<Duration> {
-        self.0.retain(|id, _| writers.iter().any(|writer| writer.id == *id));
-        let silent = |writer: &outbox::Writer| {
-            let seen = self.0.entry(writer.id).or_insert((writer.heartbeat_at, now));
-            if seen.0 != writer.heartbeat_at {
-                *seen = (writer.heartbeat_at, now);
+        self.seen.retain(|id, _| writers.iter().any(|writer| writer.id == *id));
+        let passed = now.saturating_sub(self.last).min(LOOK_MAX);
+        self.last = now;
+        let silent = |writer: &outbox::Writer| match self.seen.get_mut(&writer.id) {
+            Some((sign, silent)) if *sign == writer.heartbeat_at => {
+                *silent += passed;
+                *silent
             }
-            now.saturating_sub(seen.1)
+            _ => {
+                self.seen.insert(writer.id, (writer.heartbeat_at, Duration::ZERO));
+                Duration::ZERO
+            }
         };
         writers.iter().map(silent).collect()
     }
@@ -156,8 +168,11 @@ mod tests {
         };
         // The first lives on a machine whose clock is a day behind and is set back once more; the second is dead.
         assert_eq!(look(100, &[writer(1, 5_000), writer(2, 90_000)]), [0, 0]);
-        assert_eq!(look(110, &[writer(1, 5_010), writer(2, 90_000)]), [0, 10]);
-        assert_eq!(look(120, &[writer(1, 4_000), writer(2, 90_000)]), [0, 20]);
-        assert_eq!(look(121, &[writer(1, 4_000)]), [1]);
+        assert_eq!(look(102, &[writer(1, 5_010), writer(2, 90_000)]), [0, 2]);
+        assert_eq!(look(104, &[writer(1, 4_000), writer(2, 90_000)]), [0, 4]);
+        assert_eq!(look(105, &[writer(1, 4_000)]), [1]);
+        // The store was away for an hour, and its writers find it again a moment after this process.
+        assert_eq!(look(3705, &[writer(1, 4_000)]), [4]);
+        assert_eq!(look(3706, &[writer(1, 7_600)]), [0]);
     }
 }

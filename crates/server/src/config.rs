@@ -16,6 +16,8 @@ use crate::Error;
 
 /// The file that is read from the working directory when it is there.
 const FILE: &str = "omni.toml";
+/// Longest time that raw payloads may be kept unless a policy says for ever.
+const CAPTURE_DAYS_MAX: u32 = 36_500;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
@@ -25,7 +27,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The address for webhooks, REST and gRPC.
     pub listen: SocketAddr,
-    /// A PostgreSQL to use instead of the embedded store: `postgres://user:password@host/database`.
+    /// A PostgreSQL to use instead of the embedded store: `postgres://user:password@host/database?sslmode=verify-full`.
+    /// `docs/operations/postgresql.md` says what each `sslmode` demands.
     pub database_url: Option<Hidden>,
     /// NATS servers to use as the bus instead of the embedded one: `nats://host:4222` or `tls://host:4222`, several
     /// servers of one cluster with commas between.
@@ -59,6 +62,8 @@ pub struct Config {
     pub master_key: Option<Hidden>,
     /// How long running work may take to end after a stop, in seconds.
     pub drain_seconds: u64,
+    /// How many days raw payloads are kept where no capture policy speaks of their type.
+    pub capture_retention_days: u32,
 }
 
 impl Default for Config {
@@ -82,6 +87,7 @@ impl Default for Config {
             egress_allow_loopback: false,
             master_key: None,
             drain_seconds: 30,
+            capture_retention_days: 14,
         }
     }
 }
@@ -148,6 +154,7 @@ impl Config {
         set(&variable, "OMNI_LOG", &mut self.log)?;
         set(&variable, "OMNI_EGRESS_ALLOW_LOOPBACK", &mut self.egress_allow_loopback)?;
         set(&variable, "OMNI_DRAIN_SECONDS", &mut self.drain_seconds)?;
+        set(&variable, "OMNI_CAPTURE_RETENTION_DAYS", &mut self.capture_retention_days)?;
         let hidden = |name: &str, now: Option<Hidden>| variable(name).map(Into::into).or(now);
         self.database_url = hidden("OMNI_DATABASE_URL", self.database_url.take());
         self.master_key = hidden("OMNI_MASTER_KEY", self.master_key.take());
@@ -161,6 +168,15 @@ impl Config {
                 reason: "there is no authentication yet, so only loopback addresses are served; \
                          use 127.0.0.1 and a proxy that authenticates"
                     .to_owned(),
+            });
+        }
+        if !(1..=CAPTURE_DAYS_MAX).contains(&self.capture_retention_days) {
+            return Err(Error::Config {
+                origin: "OMNI_CAPTURE_RETENTION_DAYS".to_owned(),
+                reason: format!(
+                    "it must be 1 to {CAPTURE_DAYS_MAX}; to keep some types for ever or to capture nothing of them, set \
+                     a capture policy"
+                ),
             });
         }
         self.check_nats()
@@ -221,6 +237,18 @@ mod tests {
         assert!(error.to_string().starts_with("OMNI_LISTEN: `here` cannot be read"), "{error}");
         let error = merge("colour = 1", &[], Overrides::default()).unwrap_err();
         assert!(error.to_string().contains("colour"), "{error}");
+    }
+
+    #[test]
+    fn raw_payloads_are_kept_for_some_days() {
+        let days = |text: &'static str| {
+            merge("", &[("OMNI_CAPTURE_RETENTION_DAYS", text)], Overrides::default())
+        };
+        assert_eq!(days("3").unwrap().capture_retention_days, 3);
+        for wrong in ["0", "36501", "-1", "for ever"] {
+            let error = days(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("OMNI_CAPTURE_RETENTION_DAYS: "), "{error}");
+        }
     }
 
     #[test]

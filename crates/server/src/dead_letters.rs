@@ -1,28 +1,23 @@
-//! The agent that follows the dead letters of the bus: each is told by one `system.dead_letter` event, and an event that
-//! the engine gave up gets its outcome.
+//! The agent that follows the dead letters of the bus: each becomes a row among the dead letters of the log, which are told
+//! and retried from there, and an event that the engine gave up gets its outcome.
 //!
-//! It must stay true that a dead letter is told at least once, whoever dies meanwhile: the position in the store moves
-//! after the telling, and what is told twice has the same key.
+//! It must stay true that a dead letter of the bus becomes a row, whoever dies meanwhile: the position in the store moves
+//! after the rows are there, and what is recorded twice has the same id.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use omni_clock::Clock;
 use omni_event_bus::{DeadLetter, EventBus};
-use omni_event_log::{AppendError, Draft, EventLog};
-use omni_events::{Event, payload};
+use omni_event_log::DeadLetters;
+use omni_events::{Event, Org};
 use omni_store::{
     Store, bus,
+    dead_letters::{self as letters, NewDeadLetter, PENDING, id_of, next_retry, packed},
     executions::{Done, NewOutcome, commit_batch},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::system;
-
-/// The type of the event.
-const TYPE: &str = "system.dead_letter";
-/// Whose keys make a dead letter one event.
-const SCOPE: &str = "system.dead_letter";
 /// How often the count of this process is compared; that costs nothing.
 const TICK: Duration = Duration::from_secs(1);
 /// How often the bus is asked all the same, for the dead letters of a process that died.
@@ -33,34 +28,39 @@ const OVERLAP: TimeDelta = TimeDelta::hours(1);
 const LIMIT: usize = 64;
 /// Dead letters read at once at most.
 const LIMIT_MAX: usize = 16_384;
-/// Longest error text that is told, in bytes. The dead letter has all of it.
-const ERROR_MAX: usize = 2048;
+/// Longest reason that is kept, in bytes. The dead letter of the bus has all of it.
+const REASON_LEN_MAX: usize = 2048;
+/// Reasons that are kept, the newest.
+const REASONS_MAX: usize = 20;
 
-/// Why a look ended early; the rest is told at the next one.
+/// Why a look ended early; the rest is recorded at the next one.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("the bus cannot be asked")]
     Bus(#[from] omni_event_bus::Error),
     #[error("the store failed")]
     Store(#[from] omni_store::Error),
-    #[error("the event was not stored")]
-    Append(#[from] AppendError),
 }
 
 /// Follows the dead letters of a bus.
 #[derive(Debug)]
-pub(crate) struct DeadLetters {
+pub(crate) struct BusLetters {
     bus: EventBus,
-    log: EventLog,
+    letters: DeadLetters,
     store: Store,
     clock: Arc<dyn Clock>,
-    /// What was told within the overlap.
-    told: HashSet<String>,
+    /// What was recorded within the overlap.
+    recorded: HashSet<String>,
 }
 
-impl DeadLetters {
-    pub(crate) fn new(bus: EventBus, log: EventLog, store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { bus, log, store, clock, told: HashSet::new() }
+impl BusLetters {
+    pub(crate) fn new(
+        bus: EventBus,
+        letters: DeadLetters,
+        store: Store,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { bus, letters, store, clock, recorded: HashSet::new() }
     }
 
     /// Runs until stopped.
@@ -81,7 +81,7 @@ impl DeadLetters {
                     Some(Err(failure)) => {
                         tracing::warn!(
                             error = &failure as &dyn std::error::Error,
-                            "a dead letter waits to be told"
+                            "a dead letter waits to be recorded"
                         );
                     }
                 }
@@ -98,13 +98,13 @@ impl DeadLetters {
         let horizon = known.letters_through - OVERLAP;
         let letters = self.since(horizon).await?;
         let keys: HashSet<String> = letters.iter().map(key).collect();
-        self.told.retain(|key| keys.contains(key));
+        self.recorded.retain(|key| keys.contains(key));
         let mut through = known.letters_through;
         for letter in &letters {
             let key = key(letter);
-            if !self.told.contains(&key) {
-                self.tell(letter, &key).await?;
-                self.told.insert(key);
+            if !self.recorded.contains(&key) {
+                self.record(letter).await?;
+                self.recorded.insert(key);
             }
             through = through.max(letter.dead_at);
         }
@@ -131,32 +131,75 @@ impl DeadLetters {
         }
     }
 
-    async fn tell(&self, letter: &DeadLetter, key: &str) -> Result<(), Failure> {
+    async fn record(&self, letter: &DeadLetter) -> Result<(), Failure> {
         let event = letter.event().ok();
-        if let Some(event) = &event
-            && letter.consumer == omni_automations::CONSUMER
-        {
-            self.give_outcome(letter, event).await?;
-        }
-        // One that tells of a dead letter must not be told by another one, and so on.
-        if event.as_ref().is_some_and(|event| event.event_type.as_str() == TYPE) {
-            tracing::error!(
-                consumer = letter.consumer,
-                "an event about a dead letter could not be handled"
-            );
-            return Ok(());
-        }
-        let Some(draft) = draft(letter, event.as_ref()) else { return Ok(()) };
-        match self.log.append(draft.deduplicated(SCOPE, key, [0; 32])).await {
-            Ok(_) => Ok(()),
-            Err(
-                error @ (AppendError::Overloaded | AppendError::Stopped | AppendError::Store(_)),
-            ) => Err(error.into()),
-            Err(error) => {
-                tracing::error!(%error, consumer = letter.consumer, "no event tells of a dead letter");
-                Ok(())
+        let is_engines = letter.consumer == omni_automations::CONSUMER;
+        if let Some(event) = &event {
+            if is_engines {
+                self.give_outcome(letter, event).await?;
+            }
+            if self.is_retry_that_failed(letter, event, is_engines).await? {
+                return Ok(());
             }
         }
+        let row = self.row(letter, event.as_ref()).await?;
+        letters::add(&mut *self.store.write().await?, &[row]).await?;
+        Ok(())
+    }
+
+    /// The failure of a retry belongs to the letter that it retries. The engine's are seen by their outcome.
+    async fn is_retry_that_failed(
+        &self,
+        letter: &DeadLetter,
+        event: &Event,
+        is_engines: bool,
+    ) -> Result<bool, Failure> {
+        let Some(replay) = event.metadata.replay.as_deref().filter(|r| r.dead_letter) else {
+            return Ok(false);
+        };
+        if is_engines {
+            return Ok(true);
+        }
+        let org = event.metadata.org.as_str();
+        let found = letters::get(&mut *self.store.read().await?, org, replay.id).await?;
+        let Some(retried) = found.filter(|row| row.head.consumer == letter.consumer) else {
+            return Ok(false);
+        };
+        self.letters.failed_again(&retried, event.id, &last_reason(letter)).await?;
+        Ok(true)
+    }
+
+    async fn row(
+        &self,
+        letter: &DeadLetter,
+        event: Option<&Event>,
+    ) -> Result<NewDeadLetter, Failure> {
+        let org = event.map_or_else(Org::default, |event| event.metadata.org.clone());
+        let event_id = event.map_or(letter.message.id, |event| event.id);
+        let mut conn = self.store.read().await?;
+        let is_stored = letters::has_event(&mut conn, org.as_str(), event_id).await?;
+        let message = (!is_stored).then(|| packed(&letter.message.data));
+        let newest = &letter.reasons[letter.reasons.len().saturating_sub(REASONS_MAX)..];
+        let reasons: Vec<&str> = newest.iter().map(|reason| short(reason)).collect();
+        Ok(NewDeadLetter {
+            id: id_of(&letter.consumer, event_id),
+            org: org.into(),
+            event_id,
+            event_type: event
+                .map_or_else(|| letter.message.subject.to_string(), |e| e.event_type.to_string()),
+            consumer: letter.consumer.clone(),
+            automation_id: None,
+            version: None,
+            attempts: i32::try_from(letter.attempts).unwrap_or(i32::MAX),
+            errors: serde_json::to_string(&reasons).unwrap_or_else(|_| "[]".to_owned()),
+            message,
+            status: PENDING.to_owned(),
+            retries: 0,
+            next_retry_at: next_retry(letter.dead_at, letter.dead_at),
+            dead_at: letter.dead_at,
+            changed_at: letter.dead_at,
+            told: false,
+        })
     }
 
     /// Nobody will handle the event any more, so it is not pending.
@@ -176,32 +219,17 @@ impl DeadLetters {
     }
 }
 
-fn draft(letter: &DeadLetter, event: Option<&Event>) -> Option<Draft> {
-    let payload = payload::DeadLetter {
-        event_id: letter.message.id.to_string(),
-        event_type: event
-            .map_or_else(|| letter.message.subject.to_string(), |e| e.event_type.to_string()),
-        consumer: letter.consumer.clone(),
-        attempts: letter.attempts,
-        error: last_reason(letter),
-    };
-    let mut draft = system::draft(TYPE, &payload)?;
-    if let Some(event) = event {
-        draft = draft.caused_by(event);
-        draft.metadata.org = event.metadata.org.clone();
-    }
-    Some(draft)
-}
-
 /// Names a dead letter; the event too, because new streams count their sequences from 1 again.
 fn key(letter: &DeadLetter) -> String {
     format!("{}:{}:{}:{}", letter.consumer, letter.stream, letter.sequence, letter.message.id)
 }
 
 fn last_reason(letter: &DeadLetter) -> String {
-    let mut text = letter.reasons.last().cloned().unwrap_or_default();
-    text.truncate(text.floor_char_boundary(ERROR_MAX));
-    text
+    letter.reasons.last().map(|reason| short(reason)).unwrap_or_default().to_owned()
+}
+
+fn short(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(REASON_LEN_MAX)]
 }
 
 #[cfg(test)]

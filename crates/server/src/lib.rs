@@ -5,6 +5,7 @@ mod config;
 mod data_dir;
 mod dead_letters;
 mod error;
+mod housekeeping;
 mod metrics;
 mod parts;
 mod routing;

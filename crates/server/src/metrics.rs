@@ -7,7 +7,7 @@ use std::sync::{Arc, atomic::Ordering};
 use omni_api::MetricsText;
 use omni_automations::EngineStats;
 use omni_event_bus::EventBus;
-use omni_event_log::EventLog;
+use omni_event_log::{DeadLetters, EventLog};
 use omni_registry::Registry;
 use prometheus_client::{
     collector::Collector,
@@ -20,6 +20,7 @@ use crate::VERSION;
 #[derive(Debug)]
 struct Counts {
     log: EventLog,
+    dead_letters: DeadLetters,
     bus: EventBus,
     engine: Arc<EngineStats>,
     registry: Registry,
@@ -27,13 +28,13 @@ struct Counts {
 
 /// Makes the function that writes the metrics.
 pub(crate) fn text(
-    log: EventLog,
+    (log, dead_letters): (EventLog, DeadLetters),
     bus: EventBus,
     engine: Arc<EngineStats>,
     registry: Registry,
 ) -> MetricsText {
     let mut all = prometheus_client::registry::Registry::with_prefix("omni");
-    all.register_collector(Box::new(Counts { log, bus, engine, registry }));
+    all.register_collector(Box::new(Counts { log, dead_letters, bus, engine, registry }));
     let all = Arc::new(all);
     Arc::new(move || {
         let mut text = String::new();
@@ -54,6 +55,8 @@ impl Collector for Counts {
             ("log_commits_failed", "Transactions of the event log that failed", log.commits_failed),
             ("log_events_published", "Events handed to the bus", log.published),
             ("log_publish_failed", "Batches the bus refused", log.publish_failed),
+            ("captures_stored", "Raw payloads kept after their event", log.captures_stored),
+            ("captures_dropped", "Raw payloads not kept for lack of room", log.captures_dropped),
             ("bus_messages_published", "Messages put into streams", bus.published),
             ("bus_messages_duplicate", "Messages that were in a stream already", bus.duplicates),
             ("bus_messages_delivered", "Messages handed out", bus.delivered),
@@ -90,6 +93,20 @@ impl Collector for Counts {
         let behind = ConstGauge::new(i64::try_from(log.behind).unwrap_or(i64::MAX));
         let help = "Places of the log that the bus does not have yet";
         behind.encode(encoder.encode_descriptor("log_behind", help, None, MetricType::Gauge)?)?;
+        let open = ConstGauge::new(self.dead_letters.open());
+        let help = "Dead letters that nobody is done with";
+        let gauge = encoder.encode_descriptor("dead_letters_open", help, None, MetricType::Gauge)?;
+        open.encode(gauge)?;
+        if let Some(audited) = self.log.audited() {
+            let gauges = [
+                ("conservation_difference", "Events too many or too few in the accounts of the last audit", audited.difference),
+                ("conservation_lost", "Events that nobody has handled and nobody will", audited.lost),
+            ];
+            for (name, help, value) in gauges {
+                let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+                ConstGauge::new(value).encode(gauge)?;
+            }
+        }
         bus::encode(&mut encoder, &bus, *self.bus.health().borrow())?;
         let build = Info::new([("version", VERSION)]);
         let help = "The version that runs";

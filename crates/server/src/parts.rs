@@ -2,20 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use omni_actions::Actions;
 use omni_api::{App, Health};
 use omni_automations::{Automations, Engine, EngineConfig};
 use omni_clock::{Clock, Random, SystemClock};
 use omni_egress::Egress;
 use omni_event_bus::{EmbeddedOptions, EventBus, Sync};
-use omni_event_log::{Appender, EventLog, Publisher};
+use omni_event_log::{
+    Appender, CaptureAgent, DeadLetterAgent, DeadLetters, EventLog, Publisher,
+};
 use omni_registry::Registry;
 use omni_sources::{Sources, bridge::Bridge, webhook::Receiver};
 use omni_store::{Location, Store};
 
 use crate::{
-    Config, Error, VERSION, bus_health::BusHealth, data_dir::DataDir, dead_letters::DeadLetters,
-    metrics, routing::Routing,
+    Config, Error, VERSION, bus_health::BusHealth, data_dir::DataDir, dead_letters::BusLetters,
+    housekeeping::Housekeeping, metrics, routing::Routing,
 };
 
 /// How often the bus is synced to disk. The store has committed before the bus is told, and what a power cut takes from
@@ -61,12 +64,15 @@ pub(crate) struct Parts {
     pub(crate) agents: Agents,
 }
 
-/// The loops that look after the bus.
+/// The loops that look after the rest.
 #[derive(Debug)]
 pub(crate) struct Agents {
     pub(crate) routing: Routing,
     pub(crate) bus_health: BusHealth,
-    pub(crate) dead_letters: DeadLetters,
+    pub(crate) bus_letters: BusLetters,
+    pub(crate) dead_letters: DeadLetterAgent,
+    pub(crate) housekeeping: Housekeeping,
+    pub(crate) captures: CaptureAgent,
 }
 
 impl Parts {
@@ -90,32 +96,24 @@ impl Parts {
         let automations =
             Automations::open(store.clone(), actions.clone(), clock.clone(), random.clone())
                 .await?;
-        let engine = Engine::new(
-            automations.clone(),
-            store.clone(),
-            bus.clone(),
-            (clock.clone(), random.clone()),
-            EngineConfig::default(),
-        )
-        .with_repeats(log.repeats());
+        let engine = (automations.clone(), store.clone(), bus.clone());
+        let engine = new_engine(engine, (&clock, &random), &log);
         let bridge = match config.nats_url {
             Some(_) => Some(Bridge::new(bus.inbox(BRIDGE).await?, log.clone(), clock.clone())),
             None => None,
         };
         let health = Health::new();
-        let agents = Agents {
-            routing,
-            bus_health: BusHealth {
-                bus: bus.clone(),
-                log: log.clone(),
-                shown: health.clone(),
-                clock: clock.clone(),
-                random: random.clone(),
-            },
-            dead_letters: DeadLetters::new(bus.clone(), log.clone(), store.clone(), clock.clone()),
-        };
-        let metrics = metrics::text(log.clone(), bus.clone(), engine.stats(), registry.clone());
+        let dead_letters = DeadLetters::new(log.clone());
+        let agents =
+            Agents::new((&store, &bus, &log), &dead_letters, routing, &health, (&clock, &random));
+        let metrics = metrics::text(
+            (log.clone(), dead_letters.clone()),
+            bus.clone(),
+            engine.stats(),
+            registry.clone(),
+        );
         let app = App {
+            dead_letters: dead_letters.clone(),
             event_log: log,
             sources: sources.clone(),
             receiver,
@@ -144,6 +142,45 @@ impl Parts {
     }
 }
 
+impl Agents {
+    fn new(
+        (store, bus, log): (&Store, &EventBus, &EventLog),
+        letters: &DeadLetters,
+        routing: Routing,
+        health: &Health,
+        (clock, random): (&Arc<dyn Clock>, &Arc<Random>),
+    ) -> Self {
+        Self {
+            routing,
+            bus_health: BusHealth {
+                bus: bus.clone(),
+                log: log.clone(),
+                shown: health.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            },
+            bus_letters: BusLetters::new(
+                bus.clone(),
+                letters.clone(),
+                store.clone(),
+                clock.clone(),
+            ),
+            dead_letters: letters.agent(),
+            housekeeping: Housekeeping { store: store.clone(), clock: clock.clone() },
+            captures: log.captures().agent(),
+        }
+    }
+}
+
+fn new_engine(
+    (automations, store, bus): (Automations, Store, EventBus),
+    (clock, random): (&Arc<dyn Clock>, &Arc<Random>),
+    log: &EventLog,
+) -> Engine {
+    let time = (clock.clone(), random.clone());
+    Engine::new(automations, store, bus, time, EngineConfig::default()).with_repeats(log.repeats())
+}
+
 fn location(config: &Config, data_dir: &DataDir) -> Location {
     match &config.database_url {
         Some(url) => Location::Postgres(url.expose().to_owned()),
@@ -170,7 +207,11 @@ async fn open_bus(
 }
 
 fn log_config(config: &Config) -> omni_event_log::Config {
-    let embedded = omni_event_log::Config::default();
+    let days = TimeDelta::days(config.capture_retention_days.into());
+    let embedded = omni_event_log::Config {
+        capture_retention: Some(days),
+        ..omni_event_log::Config::default()
+    };
     match config.nats_url {
         None => embedded,
         Some(_) => omni_event_log::Config {

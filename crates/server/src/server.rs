@@ -44,6 +44,8 @@ struct Tasks {
     appender: JoinHandle<Result<(), Arc<omni_store::Error>>>,
     publisher: JoinHandle<Closing>,
     bridge: JoinHandle<()>,
+    replays: JoinHandle<()>,
+    captures: JoinHandle<()>,
 }
 
 impl Server {
@@ -129,8 +131,10 @@ impl Server {
         finish("the bridge", self.tasks.bridge).await?;
         self.stops.engine.cancel();
         finish("the engine", self.tasks.engine).await??;
+        finish("the replays", self.tasks.replays).await?;
         self.stops.log.cancel();
         finish("the event log", self.tasks.appender).await?.map_err(Error::Log)?;
+        finish("capturing", self.tasks.captures).await?;
         let closing = finish("the publisher", self.tasks.publisher).await?;
         self.stops.rest.cancel();
         self.bus.drain().await?;
@@ -152,6 +156,9 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 }
 
 fn spawn(parts: Parts, listener: TcpListener, stops: &Stops) -> Tasks {
+    let replays = parts.app.event_log.replays().runner();
+    let timer = parts.app.event_log.timer();
+    let auditor = parts.app.event_log.auditor(omni_automations::CONSUMER);
     // The address of the sender is kept with what a source refuses.
     let router = omni_api::router(parts.app).into_make_service_with_connect_info::<SocketAddr>();
     let intake = stops.intake.clone();
@@ -172,10 +179,15 @@ fn spawn(parts: Parts, listener: TcpListener, stops: &Stops) -> Tasks {
             bridge.run(bridging).await;
         }
     };
-    let Agents { routing, bus_health, dead_letters } = parts.agents;
+    let Agents { routing, bus_health, bus_letters, dead_letters, housekeeping, captures } =
+        parts.agents;
+    tokio::spawn(housekeeping.run(stops.rest.clone()));
+    tokio::spawn(auditor.run(stops.rest.clone()));
     tokio::spawn(routing.run(stops.rest.clone()));
     tokio::spawn(bus_health.run(stops.rest.clone()));
     // While the log takes events.
+    tokio::spawn(timer.run(stops.engine.clone()));
+    tokio::spawn(bus_letters.run(stops.engine.clone()));
     tokio::spawn(dead_letters.run(stops.engine.clone()));
     Tasks {
         http: tokio::spawn(http.into_future()),
@@ -183,5 +195,7 @@ fn spawn(parts: Parts, listener: TcpListener, stops: &Stops) -> Tasks {
         appender: tokio::spawn(parts.appender.run(stops.log.clone())),
         publisher: tokio::spawn(parts.publisher.run(stops.log.clone())),
         bridge: tokio::spawn(bridge),
+        replays: tokio::spawn(replays.run(stops.engine.clone())),
+        captures: tokio::spawn(captures.run(stops.log.clone())),
     }
 }

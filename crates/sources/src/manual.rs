@@ -4,10 +4,11 @@
 
 use chrono::{DateTime, Utc};
 use omni_crypto::sha256;
-use omni_event_log::{AppendError, Appended, Draft, EventLog};
+use omni_event_log::{AppendError, Appended, Draft, EventLog, ScheduleError};
 use omni_events::{Direction, EventType, Org, Payload, Priority};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The source of such events, and the scope of their keys.
 const SOURCE: &str = "api";
@@ -58,6 +59,30 @@ pub struct Metadata {
     /// Which way it went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
+    /// The person who sent it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_identity_id: Option<Uuid>,
+    /// The sender as the channel names them; read from the payload of a core message when absent, as are the fields below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_handle: Option<String>,
+    /// The person whom it was sent to, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient_identity_id: Option<Uuid>,
+    /// The recipient as the channel names them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient_handle: Option<String>,
+    /// What kind of content it has: `text`, `image` and others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The text that it carries, for search; 64 KiB at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_text: Option<String>,
+    /// Where its media can be fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_media_url: Option<String>,
+    /// A JSON object with what else is known: reactions, edits, threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Payload>,
     /// When it happened, if that was not just now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<DateTime<Utc>>,
@@ -70,7 +95,27 @@ pub struct Metadata {
 /// # Errors
 /// See [`AppendError`].
 pub async fn trigger(log: &EventLog, trigger: Trigger) -> Result<Appended, AppendError> {
-    let key = trigger.idempotency_key.clone().map(|key| (key, fingerprint(&trigger)));
+    let fingerprint = fingerprint(&trigger, None);
+    log.append(draft(trigger, fingerprint)).await
+}
+
+/// Has the event recorded at a later time, and answers the id that it will have.
+///
+/// With an idempotency key, a repeat answers with the first event; another request under the same key is a conflict.
+///
+/// # Errors
+/// See [`ScheduleError`].
+pub async fn schedule(
+    log: &EventLog,
+    trigger: Trigger,
+    at: DateTime<Utc>,
+) -> Result<Uuid, ScheduleError> {
+    let fingerprint = fingerprint(&trigger, Some(at));
+    log.schedule(draft(trigger, fingerprint), at).await
+}
+
+fn draft(trigger: Trigger, fingerprint: [u8; 32]) -> Draft {
+    let key = trigger.idempotency_key;
     let Trigger { org, event_type, payload, metadata, .. } = trigger;
     let mut draft = Draft::new(org, event_type, SOURCE, payload);
     draft.time = metadata.time;
@@ -83,20 +128,31 @@ pub async fn trigger(log: &EventLog, trigger: Trigger) -> Result<Appended, Appen
     described.provider = metadata.provider;
     described.provider_event_id = metadata.provider_event_id;
     described.direction = metadata.direction;
+    described.sender_identity_id = metadata.sender_identity_id;
+    described.sender_handle = metadata.sender_handle;
+    described.recipient_identity_id = metadata.recipient_identity_id;
+    described.recipient_handle = metadata.recipient_handle;
+    described.content_type = metadata.content_type;
+    described.content_text = metadata.content_text;
+    described.content_media_url = metadata.content_media_url;
+    described.extra = metadata.extra;
     described.priority = trigger.priority;
     described.traceparent = trigger.traceparent;
-    if let Some((key, fingerprint)) = key {
-        draft = draft.deduplicated(SOURCE, key, fingerprint);
+    match key {
+        Some(key) => draft.deduplicated(SOURCE, key, fingerprint),
+        None => draft,
     }
-    log.append(draft).await
 }
 
 /// Hash of what the caller decides; the trace context differs between honest repeats and is not part of it.
-fn fingerprint(trigger: &Trigger) -> [u8; 32] {
+fn fingerprint(trigger: &Trigger, at: Option<DateTime<Utc>>) -> [u8; 32] {
+    // No type is empty, so what begins with a zero byte is no text of an event that happens at once.
+    let at = at.map_or_else(String::new, |at| format!("\0{}\0", at.timestamp_micros()));
     let metadata = serde_json::to_vec(&trigger.metadata).unwrap_or_default();
     let priority = trigger.priority.map_or("", Priority::as_str);
     // No part but the last can hold a zero byte, so no two requests give the same text.
     sha256(&[
+        at.as_bytes(),
         trigger.event_type.as_str().as_bytes(),
         b"\0",
         priority.as_bytes(),

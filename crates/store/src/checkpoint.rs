@@ -44,6 +44,7 @@ impl Checkpointer {
             .map_err(|error| Error::Connect {
                 place: path.display().to_string(),
                 reason: format!("no thread for its log: {error}"),
+                advice: "let this process have more threads",
             })?;
         Ok(Self { messages, thread: Some(thread) })
     }

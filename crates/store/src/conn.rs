@@ -12,6 +12,7 @@ use diesel::{
     deserialize::FromSqlRow,
     query_builder::{AsQuery, QueryFragment},
     query_dsl::CompatibleType,
+    result::{DatabaseErrorKind, Error},
     row::IntoOwnedRow as _,
 };
 use diesel_async::{
@@ -24,7 +25,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::{
     Answer, Kind, Result,
     checkpoint::Writes,
-    dual::{Dual, Row, Statement, collect},
+    dual::{Bind, Dual, Row, Statement, collect},
 };
 
 /// A connection to either database; queries of this crate take one.
@@ -34,6 +35,8 @@ pub struct Conn {
     writes: Option<Writes>,
     /// Whether a transaction is open; it stays true when its future was dropped or its end failed.
     open: bool,
+    /// Whether the server has gone away; the driver itself notices a moment later.
+    lost: bool,
 }
 
 enum Inner {
@@ -52,12 +55,12 @@ pub(crate) fn here<R>(work: impl FnOnce() -> R) -> R {
 
 impl Conn {
     pub(crate) fn postgres(inner: AsyncPgConnection) -> Self {
-        Self { inner: Inner::Pg(Box::new(inner)), writes: None, open: false }
+        Self { inner: Inner::Pg(Box::new(inner)), writes: None, open: false, lost: false }
     }
 
     /// A connection that writes says so by the count of its writes.
     pub(crate) fn sqlite(inner: SqliteConnection, writes: Option<Writes>) -> Self {
-        Self { inner: Inner::Lite(inner), writes, open: false }
+        Self { inner: Inner::Lite(inner), writes, open: false, lost: false }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -67,9 +70,25 @@ impl Conn {
         }
     }
 
+    /// A statement written by hand, in the words of the database that is there.
+    pub(crate) fn by_kind<'a>(
+        &self,
+        sqlite: &str,
+        postgres: &str,
+        binds: Vec<Bind<'a>>,
+    ) -> Statement<'a> {
+        let kind = self.kind();
+        let sql = match kind {
+            Kind::Sqlite => sqlite,
+            Kind::Postgres => postgres,
+        };
+        Statement::new(kind, sql.to_owned(), binds)
+    }
+
     /// Whether the connection must not be used again.
     pub(crate) fn is_broken(&mut self) -> bool {
         self.open
+            || self.lost
             || match &mut self.inner {
                 Inner::Pg(pg) => pg.is_broken(),
                 Inner::Lite(_) => false,
@@ -106,18 +125,20 @@ impl Conn {
 
     /// Runs several statements of one text, without values.
     pub(crate) async fn batch(&mut self, sql: &str) -> QueryResult<()> {
-        match &mut self.inner {
+        let done = match &mut self.inner {
             Inner::Pg(pg) => pg.batch_execute(sql).await,
             Inner::Lite(lite) => here(|| lite.batch_execute(sql)),
-        }
+        };
+        self.tell_loss(done).await
     }
 
     /// Runs one statement and answers how many rows it touched.
     pub(crate) async fn execute(&mut self, statement: &Statement<'_>) -> QueryResult<usize> {
-        match &mut self.inner {
+        let done = match &mut self.inner {
             Inner::Pg(pg) => pg.execute_returning_count(statement).await,
             Inner::Lite(lite) => here(|| run_lite(lite, statement)),
-        }
+        };
+        self.tell_loss(done).await
     }
 
     /// Runs statements in their order and answers how many rows each touched: in one thread hop on SQLite, in one
@@ -129,7 +150,7 @@ impl Conn {
         if let Some(writes) = &mut self.writes {
             writes.add(statements.len());
         }
-        match &mut self.inner {
+        let done = match &mut self.inner {
             Inner::Pg(pg) => {
                 let pg: &AsyncPgConnection = pg;
                 // Polled in their order, so sent in their order; a first failure makes the others fail, too.
@@ -142,21 +163,47 @@ impl Conn {
             Inner::Lite(lite) => {
                 here(|| statements.iter().map(|statement| run_lite(lite, statement)).collect())
             }
-        }
+        };
+        self.tell_loss(done).await
     }
 
     /// Runs a query and answers its rows.
     pub(crate) async fn load(&mut self, statement: &Statement<'_>) -> QueryResult<Vec<Row>> {
-        match &mut self.inner {
-            Inner::Pg(pg) => pg.load(statement).await?.map_ok(Row::Pg).try_collect().await,
+        let done = match &mut self.inner {
+            Inner::Pg(pg) => load_pg(pg, statement).await,
             Inner::Lite(lite) => here(|| {
                 let mut names = None;
                 LoadConnection::load(lite, statement)?
                     .map(|row| Ok(Row::Lite(row?.into_owned(&mut names))))
                     .collect()
             }),
+        };
+        self.tell_loss(done).await
+    }
+
+    /// Tells the end of the connection from the failure of a statement. A server that stops, or cuts a connection off,
+    /// says so like any other error, in words of its language; so after one the driver does not know it is asked whether
+    /// it is still there.
+    async fn tell_loss<T>(&mut self, done: QueryResult<T>) -> QueryResult<T> {
+        let (Inner::Pg(pg), Err(Error::DatabaseError(kind, _))) = (&mut self.inner, &done) else {
+            return done;
+        };
+        self.lost |= match kind {
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => true,
+            DatabaseErrorKind::Unknown => pg.is_broken() || pg.batch_execute("").await.is_err(),
+            _ => false,
+        };
+        match done {
+            Err(Error::DatabaseError(DatabaseErrorKind::Unknown, said)) if self.lost => {
+                Err(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, said))
+            }
+            done => done,
         }
     }
+}
+
+async fn load_pg(pg: &mut AsyncPgConnection, statement: &Statement<'_>) -> QueryResult<Vec<Row>> {
+    pg.load(statement).await?.map_ok(Row::Pg).try_collect().await
 }
 
 fn run_lite(lite: &mut SqliteConnection, statement: &Statement<'_>) -> QueryResult<usize> {

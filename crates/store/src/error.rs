@@ -8,22 +8,20 @@ pub enum Error {
     /// The location names no database that can be used.
     #[error("cannot use this database location: {0}")]
     Location(String),
-    /// The URL wants an encrypted connection, which is not offered yet; it is refused instead of going out in the clear.
-    #[error(
-        "the database URL asks for sslmode=require, and connections to PostgreSQL are not encrypted yet: use a local \
-         or tunnelled server with sslmode=disable, or SQLite"
-    )]
-    Tls,
     /// A connection could not be made.
-    #[error(
-        "cannot connect to {place}: {reason}; check that the database is running and reachable"
-    )]
+    #[error("cannot connect to {place}: {reason}; {advice}")]
     Connect {
         /// The file or server, without credentials.
         place: String,
         /// What the driver says.
         reason: String,
+        /// What to do about it.
+        advice: &'static str,
     },
+    /// The connection was lost before the statement was answered: the server was stopped, or cut it off. Whether the
+    /// statement had an effect is unknown if it was a commit; otherwise it had none.
+    #[error("the connection to the database was lost: {0}; it will be made again by who asks next")]
+    Lost(#[source] diesel::result::Error),
     /// All connections stayed in use for longer than a caller may wait.
     #[error(
         "every database connection stayed busy for {seconds} s; the database is slow or overloaded"
@@ -66,10 +64,9 @@ pub enum Error {
         /// Why it cannot be read.
         reason: String,
     },
-    /// The database refused or failed a statement; its transaction was rolled back, or its outcome is unknown if the
-    /// connection was lost during the commit.
+    /// The database refused or failed a statement; its transaction was rolled back.
     #[error("the database failed a statement: {0}")]
-    Query(#[from] diesel::result::Error),
+    Query(#[source] diesel::result::Error),
 }
 
 /// What every query of the store answers.
@@ -77,6 +74,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The future that every query of the store returns; boxed, so that binaries do not compile the queries again.
 pub type Answer<'a, T> = futures_util::future::BoxFuture<'a, Result<T>>;
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
+        match error {
+            Diesel::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => {
+                Self::Lost(error)
+            }
+            _ => Self::Query(error),
+        }
+    }
+}
 
 impl Error {
     /// Whether a process that commits must end: what it commits from now on cannot be trusted or would not be published.

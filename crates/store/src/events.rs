@@ -5,8 +5,18 @@
 
 pub(crate) mod commit;
 mod dedupe;
+#[cfg(feature = "testing")]
+mod explain;
+mod filter;
 mod list;
+mod question;
 pub(crate) mod row;
+mod search;
+mod since;
+mod types;
+pub mod walk;
+mod words;
+mod writer;
 
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods as _, QueryDsl as _, Queryable, Selectable, SelectableHelper as _};
@@ -22,8 +32,13 @@ use crate::{
 };
 
 pub use commit::commit_batch;
+pub(crate) use dedupe::claim_key;
 pub use dedupe::purge_keys;
-pub use list::{Filter, PENDING, Page, list};
+#[cfg(feature = "testing")]
+pub use explain::{analyze, explain};
+pub use filter::{Filter, PENDING, Page, Place};
+pub use list::list;
+pub use since::{Stretch, since};
 
 /// An event to commit, with the key under which a repeat is recognised and what was received with it.
 #[derive(Clone, Debug)]
@@ -95,6 +110,13 @@ impl NewPayload {
             size: body.map_or(0, |body| body.len() as i64),
             body: body.map(pack),
         }
+    }
+
+    /// Says how long the body was, when only its beginning is kept.
+    #[must_use]
+    pub fn cut_from(mut self, whole: usize) -> Self {
+        self.size = whole as i64;
+        self
     }
 }
 

@@ -13,11 +13,14 @@ use crate::{
     conn::{Conn, Run as _},
     dead_letters::{self, NewDeadLetter},
     dual::{Dual, collect_each},
-    schema::{automation_logs as l, event_outcomes as o},
+    schema::{automation_logs as l, event_outcomes as o, omni_events as e},
 };
 
 /// Most rows of one page, whatever is asked for.
 const PAGE_MAX: i64 = 1000;
+
+/// Replays of one event whose executions are looked at, the newest; each repeats what succeeded before it.
+const REPLAYS_MAX: i64 = 32;
 
 /// One run of one version of an automation on one event.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -185,4 +188,34 @@ pub fn for_event<'a>(
         .order(l::id)
         .select(ExecutionRow::as_select())
         .rows(conn)
+}
+
+/// What automations did with an event and with its newest replays, newest first.
+pub fn of_replays<'a>(
+    conn: &'a mut Conn,
+    org: &'a str,
+    automations: &'a [Uuid],
+    original: Uuid,
+) -> Answer<'a, Vec<ExecutionRow>> {
+    Box::pin(async move {
+        if automations.is_empty() {
+            return Ok(Vec::new());
+        }
+        // No index has this order, so that PostgreSQL cannot prefer to walk all events by it.
+        let replays = e::table
+            .filter(e::replay_of.eq(original))
+            .order((e::received_at.desc(), e::sequence.desc()))
+            .limit(REPLAYS_MAX)
+            .select(e::id);
+        let mut events: Vec<Uuid> = replays.rows(conn).await?;
+        events.push(original);
+        let query = l::table
+            .filter(l::event_id.eq_any(events))
+            .filter(l::automation_id.eq_any(automations))
+            .filter(l::org.eq(org))
+            .select(ExecutionRow::as_select());
+        let mut found: Vec<ExecutionRow> = query.rows(conn).await?;
+        found.sort_by_key(|row| std::cmp::Reverse(row.id));
+        Ok(found)
+    })
 }

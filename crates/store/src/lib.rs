@@ -3,6 +3,7 @@
 mod error;
 mod store;
 
+pub mod audit;
 pub mod automations;
 pub mod bus;
 pub mod capture_policies;
@@ -18,6 +19,7 @@ pub mod scheduled;
 pub mod schemas;
 pub mod sources;
 pub mod stats;
+pub mod trace;
 
 mod batch;
 mod checkpoint;
@@ -26,11 +28,16 @@ mod counters;
 mod dual;
 mod migrate;
 mod pack;
+mod pool;
+mod postgres;
 mod schema;
+mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tls;
 
 pub use conn::Conn;
 pub use dual::Kind;
 pub use error::{Answer, Error, Result};
-pub use store::{Location, PooledConn, Store};
+pub use pool::PooledConn;
+pub use store::{Location, Store};

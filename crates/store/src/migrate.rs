@@ -129,8 +129,8 @@ mod tests {
         assert_eq!(stored.event.payload.as_str(), r#"{"n": 1.50, "s": "é\u0000"}"#);
         assert_eq!(stored.event.metadata.correlation_id, "c-1");
         assert_eq!(stored.outcome.unwrap().status, "failed");
-        let kept = crate::payloads::list(&mut conn, "default", id).await.unwrap();
-        assert_eq!(kept[0].body.as_deref(), Some(&b"\x00\xffa"[..]));
+        let kept = crate::payloads::list(&mut conn, "default", id, 1 << 20).await.unwrap();
+        assert_eq!(kept[0].body, crate::payloads::Body::Bytes(b"\x00\xffa".to_vec()));
         let outcome = crate::schema::event_outcomes::table
             .select(crate::schema::event_outcomes::received_at)
             .row(&mut conn);

@@ -296,3 +296,6 @@ allow_tables_to_appear_in_same_query!(
     event_payloads,
 );
 allow_tables_to_appear_in_same_query!(bus, outbox_writers);
+allow_tables_to_appear_in_same_query!(omni_events, outbox_writers);
+allow_tables_to_appear_in_same_query!(omni_events, dedupe_keys);
+allow_tables_to_appear_in_same_query!(dedupe_keys, scheduled_events);

@@ -1,8 +1,12 @@
-//! Stores for tests: a SQLite file that goes away, and a schema of its own on a PostgreSQL server.
+//! Stores for tests: a SQLite file that goes away, a schema of its own on a PostgreSQL server, and a whole server.
+
+mod postgres_server;
+mod programs;
 
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
+pub use self::postgres_server::{PostgresServer, Stop};
 use crate::{Location, Store};
 
 /// Names the variable that `cargo xtask test` sets: the URL of a PostgreSQL server for tests.
@@ -31,6 +35,12 @@ impl Store {
     /// A store on PostgreSQL, in a new schema on the server at `url`; it stays there until the server goes away.
     pub async fn temporary_postgres(url: &str) -> Self {
         Self::open(&temporary_schema(url).await).await.expect("a store in a new schema")
+    }
+
+    /// Runs statements without values, for what no query of this crate does: taking rows out behind its back.
+    pub async fn run_sql(&self, sql: &str) {
+        let mut conn = self.write().await.expect("a connection that writes");
+        conn.batch(sql).await.expect("the statements are valid");
     }
 }
 

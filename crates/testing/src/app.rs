@@ -65,12 +65,12 @@ impl TestApp {
         Self::start_with(database, bus, Arc::new(SystemClock::new())).await
     }
 
+    /// Starts a server with the embedded bus on the PostgreSQL at the URL, on the clock of the machine.
+    pub async fn start_at(url: &str) -> Self {
+        Self::start_in(Some(url.to_owned()), Bus::Embedded, Arc::new(SystemClock::new())).await
+    }
+
     async fn start_with(database: Database, bus: Bus, clock: Arc<dyn Clock>) -> Self {
-        let nats = match bus {
-            Bus::Embedded => None,
-            Bus::Nats => Some(NatsServer::start().await),
-        };
-        let dir = TempDir::new().expect("a directory for the test");
         let database_url = match database {
             Database::Embedded => None,
             Database::Postgres => match testing::temporary_schema(&testing::server_url()).await {
@@ -78,6 +78,15 @@ impl TestApp {
                 Location::Sqlite(_) => None,
             },
         };
+        Self::start_in(database_url, bus, clock).await
+    }
+
+    async fn start_in(database_url: Option<String>, bus: Bus, clock: Arc<dyn Clock>) -> Self {
+        let nats = match bus {
+            Bus::Embedded => None,
+            Bus::Nats => Some(NatsServer::start().await),
+        };
+        let dir = TempDir::new().expect("a directory for the test");
         let config = Config {
             data_dir: dir.path().join("data"),
             listen: ([127, 0, 0, 1], 0).into(),

@@ -1,30 +1,36 @@
 //! Load and faults from outside: a generator that shares no process with the server it measures.
 //!
-//! `ingest` and `e2e` measure and exit 0 even when a bar is missed (the report says so); `kill`
-//! counts what a killed server lost. Every run checks its own truth, answer by answer and count by
-//! count, and exits 1 when that fails: a fast wrong run is no figure.
+//! `ingest` and `e2e` measure and exit 0 even when a bar is missed (the report says so); `kill`, `postgres` and `bus`
+//! count what was lost when the server, its database or its bus failed. Every run checks its own truth, answer by answer
+//! and count by count, and exits 1 when that fails: a fast wrong run is no figure.
 
 #![expect(clippy::print_stdout, reason = "a program whose result is what it prints")]
 #![expect(clippy::print_stderr, reason = "a program whose result is what it prints")]
 
 mod audit;
+mod campaign;
 mod disk;
 mod drive;
 mod e2e;
 mod error;
+mod fault;
 mod http;
 mod ingest;
-mod kill;
 mod ledger;
+mod outcome;
 mod receiver;
 mod report;
 mod server;
 mod target;
+mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::load::error::Error;
+use crate::load::fault::{Database, Fault};
 
 /// Loads and hurts an `omni` server and reports what came of it.
 #[derive(Parser)]
@@ -40,7 +46,29 @@ enum Command {
     /// From the acknowledgement of an event to the start of the action it causes
     E2e(Options),
     /// Kill the server under load again and again, and count what was lost
-    Kill(KillOptions),
+    Kill {
+        #[command(flatten)]
+        options: CampaignOptions,
+        /// Where the server keeps its tables
+        #[arg(long, value_enum, default_value_t = Database::Sqlite)]
+        database: Database,
+    },
+    /// Restart the PostgreSQL of the server under load: it sends its clients away, or crashes
+    Postgres(CampaignOptions),
+    /// Kill the NATS of the server under load, sometimes with its data; then delete its embedded bus
+    Bus {
+        #[command(flatten)]
+        options: CampaignOptions,
+        /// Only one kind of bus
+        #[arg(long, value_enum)]
+        only: Option<Bus>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bus {
+    Nats,
+    Embedded,
 }
 
 #[derive(Args)]
@@ -66,13 +94,13 @@ struct Options {
 }
 
 #[derive(Args)]
-struct KillOptions {
+struct CampaignOptions {
     #[command(flatten)]
     options: Options,
-    /// How often the server is killed
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// How often the fault happens
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rounds: u32,
-    /// Seed of the moments of the kills, to play a run again
+    /// Seed of the moments of the faults, to play a run again
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -87,7 +115,18 @@ pub fn main() -> ExitCode {
             match cli.command {
                 Command::Ingest(options) => ingest::run(&options).await,
                 Command::E2e(options) => e2e::run(&options).await,
-                Command::Kill(kill) => kill::run(&kill).await,
+                Command::Kill { options, database } => {
+                    campaigns(&options, database, &[Fault::Kill]).await
+                }
+                Command::Postgres(options) => {
+                    campaigns(&options, Database::Postgres, &[Fault::PostgresRestarted]).await
+                }
+                Command::Bus { options, only } => {
+                    let all = [(Bus::Nats, Fault::NatsGone), (Bus::Embedded, Fault::BusDeleted)];
+                    let wanted = all.iter().filter(|(bus, _)| only.is_none_or(|only| only == *bus));
+                    let faults: Vec<_> = wanted.map(|(_, fault)| *fault).collect();
+                    campaigns(&options, Database::Sqlite, &faults).await
+                }
             }
         }),
         Err(error) => Err(error.into()),
@@ -99,4 +138,25 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs campaigns one after the other and reports all of them; an error if any of them broke a promise.
+async fn campaigns(
+    options: &CampaignOptions,
+    database: Database,
+    faults: &[Fault],
+) -> Result<(), Error> {
+    let mut outcomes = Vec::new();
+    for fault in faults {
+        outcomes.push(campaign::run(options, *fault, database).await?);
+    }
+    let figures: Vec<_> = outcomes.iter().flat_map(outcome::Outcome::figures).collect();
+    report::publish(&figures, options.options.json.as_deref())?;
+    for outcome in &outcomes {
+        println!("{}: {}", outcome.name, outcome.line());
+    }
+    if outcomes.iter().all(outcome::Outcome::is_clean) {
+        return Ok(());
+    }
+    Err(Error::new("the server broke a promise, see above"))
 }

@@ -1,12 +1,24 @@
 //! The product's tests: each starts the whole server and uses it from outside, on both databases where it matters.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "product/audit.rs"]
+mod audit;
 #[path = "product/automations.rs"]
 mod automations;
 #[path = "product/bad_input.rs"]
 mod bad_input;
+#[path = "product/bad_values.rs"]
+mod bad_values;
 #[path = "product/bus_faults.rs"]
 mod bus_faults;
+#[path = "product/campaigns.rs"]
+mod campaigns;
+#[path = "product/database_faults.rs"]
+mod database_faults;
+#[path = "product/captures.rs"]
+mod captures;
+#[path = "product/dead_letters.rs"]
+mod dead_letters;
 #[path = "product/grpc.rs"]
 mod grpc;
 #[path = "product/lifecycle.rs"]
@@ -17,9 +29,15 @@ mod loop_guard;
 mod process;
 #[path = "product/processes.rs"]
 mod processes;
+#[path = "product/scheduled.rs"]
+mod scheduled;
+#[path = "product/replays.rs"]
+mod replays;
 #[path = "product/security.rs"]
 mod security;
 #[path = "product/surface.rs"]
 mod surface;
+#[path = "product/trace.rs"]
+mod trace;
 #[path = "product/webhook_walk.rs"]
 mod webhook_walk;

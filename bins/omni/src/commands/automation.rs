@@ -59,7 +59,7 @@ async fn switch(client: &Client, automation: &str, verb: &str, out: Out) -> Resu
 }
 
 /// The id of an automation given by id or name.
-async fn id_of(client: &Client, automation: &str) -> Result<String, Error> {
+pub(super) async fn id_of(client: &Client, automation: &str) -> Result<String, Error> {
     if is_id(automation) {
         return Ok(automation.to_owned());
     }

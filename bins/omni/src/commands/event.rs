@@ -1,18 +1,23 @@
-//! `omni event create|list|get|tail`
+//! `omni event create|list|get|info|cancel|trace|tail`
 
 use std::fs;
 use std::io::Read;
 
+use bytes::Bytes;
+use http::StatusCode;
+use omni_clock::{Clock as _, SystemClock};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::tail;
-use crate::cli::{CreateEvent, Event, ListEvents};
-use crate::client::Client;
+use super::execution::action_line;
+use super::when::time;
+use super::{capture, tail, trace};
+use crate::cli::{CreateEvent, Event};
+use crate::client::{Answer, Client};
 use crate::error::Error;
-use crate::output::{Out, card, page, pretty, text};
+use crate::output::{Out, card, page, pretty, status, text};
 
 const COLUMNS: &[(&str, &str)] = &[
     ("SEQUENCE", "/sequence"),
@@ -38,39 +43,76 @@ const CARD: &[(&str, &str)] = &[
     ("hops", "/metadata/hops"),
     ("priority", "/metadata/priority"),
     ("provider id", "/metadata/providerEventId"),
+    ("scheduled", "/scheduledAt"),
     ("outcome", "/outcome/status"),
     ("processed", "/outcome/processedAt"),
     ("executions", "/outcome/executions"),
     ("retries", "/outcome/retryCount"),
     ("error", "/outcome/error"),
+    ("expunged", "/expunged/at"),
+    ("because", "/expunged/reason"),
 ];
 
 pub(super) async fn run(command: &Event, client: &Client, out: Out) -> Result<(), Error> {
     match command {
         Event::Create(event) => create(event, client, out).await,
         Event::List(list) => {
-            let ListEvents { types, source, status, correlation, page: part } = list;
-            let limit = part.limit.to_string();
-            let filters = [
-                ("type", types),
-                ("source", source),
-                ("status", status),
-                ("correlationId", correlation),
-            ];
-            let query = super::query(part, &limit, &filters);
+            let limit = list.page.limit.to_string();
+            let query = super::query(&list.page, &limit, &list.filters());
             let answer = client.get(&["api", "events"], &query).await?;
             out.answer(&answer, |answer| page(COLUMNS, answer))
         }
         Event::Get { id } => {
             let answer = client.get(&["api", "events", id], &[]).await?;
-            out.answer(&answer, |event| {
-                let payload = event.get("payload").unwrap_or(&Value::Null);
-                let card = card(CARD, event).join("\n");
-                format!("{card}\n{}\n{}", "payload".bold(), pretty(payload))
-            })
+            out.answer(&answer, people)
         }
-        Event::Tail { types } => tail::run(types.as_deref(), client, out).await,
+        Event::Info { id } => info(id, client, out).await,
+        Event::Cancel { id } => {
+            let answer = client.post(&["api", "events", id, "cancel"], Bytes::new()).await?;
+            out.answer(&answer, |event| format!("event {} cancelled", text(event, "/id")))
+        }
+        Event::Trace { id } => trace::run(id, client, out).await,
+        Event::Payloads { id } => capture::payloads(id, client, out).await,
+        Event::Expunge(expunge) => capture::expunge(expunge, client, out).await,
+        Event::Tail(tail) => tail::run(tail, client, out).await,
     }
+}
+
+fn people(event: &Value) -> String {
+    let payload = event.get("payload").unwrap_or(&Value::Null);
+    let card = card(CARD, event).join("\n");
+    format!("{card}\n{}\n{}", "payload".bold(), pretty(payload))
+}
+
+/// The event and its executions, as one document. The parts go through as the server wrote them, so that no number in a
+/// payload changes.
+async fn info(id: &str, client: &Client, out: Out) -> Result<(), Error> {
+    let event = client.get(&["api", "events", id], &[]).await?;
+    let limit = [("limit", "500")];
+    let executions = match client.get(&["api", "events", id, "executions"], &limit).await {
+        // One that waits for its time has none.
+        Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND => {
+            Bytes::from_static(br#"{"items":[],"nextCursor":null}"#)
+        }
+        answer => answer?.body,
+    };
+    let body = [b"{\"event\":", &*event.body, b",\"executions\":", &*executions, b"}"].concat();
+    let answer = Answer { body: body.into(), ..event };
+    out.answer(&answer, |info| {
+        let event = people(info.get("event").unwrap_or(&Value::Null));
+        let mut lines = vec![event, "executions".bold().to_string()];
+        let items = info.pointer("/executions/items").and_then(Value::as_array);
+        for execution in items.into_iter().flatten() {
+            let (id, took) = (text(execution, "/id"), text(execution, "/executionTimeMs"));
+            let automation = text(execution, "/automationId");
+            let state = status(&text(execution, "/status"));
+            lines.push(format!("{id}  {state}  automation {automation}, {took} ms"));
+            let actions = execution.get("actionsExecuted").and_then(Value::as_array);
+            let actions = actions.into_iter().flatten().enumerate();
+            lines.extend(actions.map(|(index, action)| action_line(index, action)));
+        }
+        lines.join("\n")
+    })
 }
 
 /// The body of a manual trigger. The payload goes as it was typed, so that no number in it
@@ -84,6 +126,8 @@ struct Trigger<'a> {
     metadata: Metadata<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -109,12 +153,16 @@ async fn create(event: &CreateEvent, client: &Client, out: Out) -> Result<(), Er
         payload: payload(&event.payload)?,
         metadata,
         priority: event.priority.as_deref(),
+        scheduled_at: event.at.as_deref().map(|at| time(at, SystemClock::new().now())).transpose()?,
     };
     let body = serde_json::to_vec(&trigger)
         .map_err(|error| Error::Usage(format!("--payload cannot be sent: {error}")))?;
     let answer = client.post(&["api", "events", "trigger"], body.into()).await?;
     out.answer(&answer, |created| {
         let (id, sequence) = (text(created, "/eventId"), text(created, "/sequence"));
+        if created.get("scheduledAt").is_some() {
+            return format!("event {id} happens at {}", text(created, "/scheduledAt"));
+        }
         format!("event {id} created, sequence {sequence}")
     })
 }
@@ -167,6 +215,7 @@ mod tests {
             payload: payload("1").unwrap(),
             metadata: Metadata { channel_type: None, instance_id: None },
             priority: None,
+            scheduled_at: None,
         };
         let body = serde_json::to_string(&trigger).unwrap();
         assert_eq!(body, r#"{"eventType":"custom.a","payload":1}"#);

@@ -1,13 +1,21 @@
 //! `omni.v1.AdminService`.
 
 use omni_proto::{
-    ActionKind, ListActionsRequest, ListActionsResponse, StatsRequest, StatsResponse,
+    ActionKind, AuditRequest, AuditResponse, ListActionsRequest, ListActionsResponse, StatsRequest, StatsResponse,
     admin_service_server::AdminService,
 };
 use tonic::{Request, Response};
 
 use super::{Answer, Service, convert};
-use crate::{call::Call, documents, operations::admin, problem::Problem};
+use crate::{
+    call::Call,
+    documents,
+    operations::{
+        admin,
+        audit::{self, AuditQuery},
+    },
+    problem::Problem,
+};
 
 #[tonic::async_trait]
 impl AdminService for Service {
@@ -15,6 +23,13 @@ impl AdminService for Service {
         let call = Call::of(&request)?;
         let document = convert::json(&admin::stats(&self.0, &call).await?)?;
         Ok(Response::new(StatsResponse { document }))
+    }
+
+    async fn audit(&self, request: Request<AuditRequest>) -> Answer<AuditResponse> {
+        let call = Call::of(&request)?;
+        let query = AuditQuery { full: request.get_ref().full };
+        let document = convert::json(&audit::audit(&self.0, &call, query).await?)?;
+        Ok(Response::new(AuditResponse { document }))
     }
 
     async fn list_actions(

@@ -2,13 +2,17 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use omni_events::{Direction, Event, Metadata, Priority};
+use omni_events::{Direction, Event, Metadata, Priority, Replay};
 use omni_proto::{self as proto, Timestamp};
-use omni_store::events::{Outcome, StoredEvent};
+use omni_store::{
+    events::{Outcome, StoredEvent},
+    scheduled::{CANCELLED, Scheduled},
+};
+use omni_store::expunges::ExpungeRow;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{operations, problem::Problem};
 
 pub(super) fn timestamp(time: DateTime<Utc>) -> Timestamp {
     Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos() as i32 }
@@ -93,7 +97,7 @@ fn priority_message(priority: Priority) -> proto::Priority {
 }
 
 pub(super) fn event(stored: StoredEvent) -> proto::Event {
-    let StoredEvent { sequence, event, outcome, .. } = stored;
+    let StoredEvent { sequence, event, outcome, is_expunged } = stored;
     let Event { id, event_type, source, time, received_at, payload, schema_version, metadata: m } =
         event;
     proto::Event {
@@ -107,7 +111,34 @@ pub(super) fn event(stored: StoredEvent) -> proto::Event {
         schema_version,
         metadata: Some(metadata(m)),
         outcome: outcome.map(outcome_message),
+        expunged: is_expunged.then(proto::EventExpunged::default),
+        scheduled_at: None,
     }
+}
+
+/// An event that has not happened.
+pub(super) fn scheduled(scheduled: Scheduled) -> proto::Event {
+    let status = operations::scheduled::status(&scheduled);
+    let Scheduled { event, due_at, changed_at, .. } = scheduled;
+    let stored = StoredEvent { sequence: 0, event, outcome: None, is_expunged: false };
+    proto::Event {
+        outcome: Some(proto::EventOutcome {
+            status: status.to_owned(),
+            processed_at: (status == CANCELLED).then(|| timestamp(changed_at)),
+            ..proto::EventOutcome::default()
+        }),
+        scheduled_at: Some(timestamp(due_at)),
+        ..self::event(stored)
+    }
+}
+
+/// Adds when and why the payload was taken out.
+pub(super) fn expunged(mut event: proto::Event, row: Option<ExpungeRow>) -> proto::Event {
+    if let Some(row) = row {
+        let at = Some(timestamp(row.expunged_at));
+        event.expunged = Some(proto::EventExpunged { at, reason: row.reason });
+    }
+    event
 }
 
 fn metadata(metadata: Metadata) -> proto::EventMetadata {
@@ -126,6 +157,24 @@ fn metadata(metadata: Metadata) -> proto::EventMetadata {
         provider: metadata.provider,
         provider_event_id: metadata.provider_event_id,
         direction: metadata.direction.map_or(0, |d| direction_message(d).into()),
+        sender_identity_id: metadata.sender_identity_id.map(|id| id.to_string()),
+        sender_handle: metadata.sender_handle,
+        recipient_identity_id: metadata.recipient_identity_id.map(|id| id.to_string()),
+        recipient_handle: metadata.recipient_handle,
+        content_type: metadata.content_type,
+        content_text: metadata.content_text,
+        content_media_url: metadata.content_media_url,
+        extra: metadata.extra.map(|extra| extra.as_bytes().clone()).unwrap_or_default(),
+        replay: metadata.replay.map(|replay| replay_message(&replay)),
+    }
+}
+
+fn replay_message(replay: &Replay) -> proto::EventReplay {
+    proto::EventReplay {
+        id: replay.id.to_string(),
+        automation_id: replay.automation_id.map(|id| id.to_string()),
+        repeat_effects: replay.repeat_effects,
+        dead_letter: replay.dead_letter,
     }
 }
 

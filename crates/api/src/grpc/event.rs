@@ -5,9 +5,10 @@ use std::pin::Pin;
 use futures_util::{Stream, StreamExt as _};
 use omni_events::{EventType, Payload};
 use omni_proto::{
-    EventPayload, GetEventRequest, GetEventResponse, ListEventPayloadsRequest,
+    CancelEventRequest, CancelEventResponse, EventPayload, GetEventRequest, GetEventResponse, ListEventPayloadsRequest,
     ListEventPayloadsResponse, ListEventsRequest, ListEventsResponse, Order as ProtoOrder,
-    SubscribeEventsRequest, SubscribeEventsResponse, TriggerEventRequest, TriggerEventResponse,
+    SubscribeEventsRequest, SubscribeEventsResponse, TraceEventRequest, TraceEventResponse,
+    TriggerEventRequest, TriggerEventResponse,
     event_service_server::EventService,
 };
 use tonic::{Request, Response, Status};
@@ -18,8 +19,11 @@ use crate::{
     call::Call,
     documents::Kept,
     operations::{
+        captures,
         events::{self, EventQuery, Order, TriggerBody},
+        scheduled::{self, Found},
         tail::{self, Follow},
+        trace,
     },
     problem::Problem,
 };
@@ -34,7 +38,8 @@ impl EventService for Service {
         let (triggered, correlation_id) = events::trigger(&self.0, call, body).await?;
         let mut response = Response::new(TriggerEventResponse {
             event_id: triggered.event_id.to_string(),
-            sequence: triggered.sequence,
+            sequence: triggered.sequence.unwrap_or_default(),
+            scheduled_at: triggered.scheduled_at.map(convert::timestamp),
         });
         if let Ok(id) = correlation_id.parse() {
             response.metadata_mut().insert("x-correlation-id", id);
@@ -44,13 +49,39 @@ impl EventService for Service {
 
     async fn get(&self, request: Request<GetEventRequest>) -> Answer<GetEventResponse> {
         let call = Call::of(&request)?;
-        let stored = events::get(&self.0, &call, &request.get_ref().id).await?;
-        Ok(Response::new(GetEventResponse { event: Some(convert::event(stored)) }))
+        let event = match scheduled::find(&self.0, &call, &request.get_ref().id).await? {
+            Found::Stored(stored) => {
+                let expunged = captures::expunged(&self.0, &call, &stored).await?;
+                convert::expunged(convert::event(*stored), expunged)
+            }
+            Found::Waiting(waiting) => convert::scheduled(*waiting),
+        };
+        Ok(Response::new(GetEventResponse { event: Some(event) }))
+    }
+
+    async fn trace(&self, request: Request<TraceEventRequest>) -> Answer<TraceEventResponse> {
+        let call = Call::of(&request)?;
+        let trace = trace::trace(&self.0, &call, &request.get_ref().id).await?;
+        Ok(Response::new(TraceEventResponse { document: convert::json(&trace)? }))
+    }
+
+    async fn cancel(&self, request: Request<CancelEventRequest>) -> Answer<CancelEventResponse> {
+        let call = Call::of(&request)?;
+        let cancelled = scheduled::cancel(&self.0, &call, &request.get_ref().id).await?;
+        Ok(Response::new(CancelEventResponse { event: Some(convert::scheduled(cancelled)) }))
     }
 
     async fn list(&self, request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
         let call = Call::of(&request)?;
-        let page = events::list(&self.0, &call, event_query(request.into_inner())?).await?;
+        let query = event_query(request.into_inner())?;
+        if scheduled::is_asked(&query) {
+            let page = scheduled::list(&self.0, &call, query).await?;
+            return Ok(Response::new(ListEventsResponse {
+                events: page.items.into_iter().map(convert::scheduled).collect(),
+                next_cursor: page.next_cursor.unwrap_or_default(),
+            }));
+        }
+        let page = events::list(&self.0, &call, query).await?;
         Ok(Response::new(ListEventsResponse {
             events: page.items.into_iter().map(convert::event).collect(),
             next_cursor: page.next_cursor.unwrap_or_default(),
@@ -68,7 +99,7 @@ impl EventService for Service {
             instance_id: convert::given(request.instance_id),
             after: request.after_sequence,
         };
-        let events = tail::follow(self.0.clone(), &call, follow).await?;
+        let (_, events) = tail::follow(self.0.clone(), &call, follow).await?;
         let messages = events.map(|next| match next {
             Ok(stored) => Ok(SubscribeEventsResponse { event: Some(convert::event(stored)) }),
             Err(problem) => Err(problem.into()),
@@ -92,8 +123,14 @@ fn payload(kept: Kept) -> EventPayload {
         stage: kept.stage,
         content_type: kept.content_type,
         headers: kept.headers.into(),
-        body: kept.body,
+        body: kept.body.unwrap_or_default(),
         created_at: Some(convert::timestamp(kept.created_at)),
+        part: kept.part,
+        size: kept.size,
+        expires_at: kept.expires_at.map(convert::timestamp),
+        deleted_at: kept.deleted_at.map(convert::timestamp),
+        deleted_reason: kept.deleted_reason.unwrap_or_default(),
+        left_out: kept.left_out,
     }
 }
 
@@ -122,10 +159,15 @@ fn event_query(request: ListEventsRequest) -> Result<EventQuery, Problem> {
         source: convert::given(request.source),
         channel_type: convert::given(request.channel_type),
         instance_id: convert::given(request.instance_id),
+        identity_id: convert::filter_id("/identityId", &request.identity_id)?,
         correlation_id: convert::given(request.correlation_id),
+        causation_id: convert::filter_id("/causationId", &request.causation_id)?,
+        provider: convert::given(request.provider),
         provider_event_id: convert::given(request.provider_event_id),
         status: convert::given(request.status),
         direction: convert::direction(request.direction)?,
+        content_type: convert::given(request.content_type),
+        q: convert::given(request.q),
         from: convert::time("/from", request.from)?,
         to: convert::time("/to", request.to)?,
         order: match order {

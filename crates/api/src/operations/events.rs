@@ -1,28 +1,32 @@
 //! Events: trigger, read, list, and what was kept with them.
 
+use bytes::Bytes;
 use chrono::{DateTime, Datelike as _, Utc};
 use omni_events::{Direction, EventType, Payload, Priority, TypePattern};
 use omni_sources::manual::{self, Trigger};
 use omni_store::{
-    events::{Filter, Page, StoredEvent},
+    events::{Filter, Page, Place, StoredEvent},
     payloads,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
 
 use crate::{
     App,
     call::Call,
     documents::{Kept, Triggered},
-    operations::{id, shown, storable},
-    page::{self, Key, List},
-    problem::Problem,
+    operations::{id, scheduled, shown, storable},
+    page::{self, Asked, Key, List},
+    problem::{Kind, Problem},
 };
 
 /// Most types or patterns in one filter.
 const TYPES_MAX: usize = 50;
 /// Payload bytes of one page: with its envelopes it must fit the 4 MiB that gRPC clients take unless told otherwise.
 const PAGE_BYTES_MAX: usize = 3 << 20;
+/// Bytes of captures that one list reads.
+const KEPT_BYTES_MAX: i64 = 4 << 20;
 /// Events read at once for a page; each may have a payload of megabytes.
 const PART: usize = 32;
 
@@ -41,13 +45,16 @@ pub(crate) struct TriggerBody {
     /// How urgent it is.
     #[serde(default)]
     pub(crate) priority: Option<Priority>,
-    /// Not yet: must be absent.
+    /// When it is to happen, 366 days ahead at most; now when absent, at once when past.
     #[serde(default)]
     pub(crate) scheduled_at: Option<DateTime<Utc>>,
 }
 
-/// Which events are listed; all that is given must hold.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+/// Longest text of a search, in bytes: a sentence, not a page.
+const SEARCH_LEN_MAX: usize = 512;
+
+/// Which events are listed; all that is given must hold. What is written of it marks the cursors.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct EventQuery {
     /// Types or patterns such as `message.*`, separated by commas; any of them.
@@ -60,28 +67,40 @@ pub(crate) struct EventQuery {
     pub(crate) channel_type: Option<String>,
     /// The instance of the channel.
     pub(crate) instance_id: Option<String>,
+    /// The person who sent or got it.
+    pub(crate) identity_id: Option<Uuid>,
     /// What one cause set off.
     pub(crate) correlation_id: Option<String>,
+    /// What this event caused itself.
+    pub(crate) causation_id: Option<Uuid>,
+    /// The provider whose format the payload has.
+    pub(crate) provider: Option<String>,
     /// The provider's own id.
     pub(crate) provider_event_id: Option<String>,
-    /// The status of the outcome, or `pending`.
+    /// The status of the outcome, or `pending`; `scheduled` and `cancelled` for events that have not happened.
     pub(crate) status: Option<String>,
     /// Which way it went.
     pub(crate) direction: Option<Direction>,
-    /// Happened at or after.
+    /// What kind of content it has: `text`, `image` and others.
+    pub(crate) content_type: Option<String>,
+    /// Words of its text, all of them; a last `*` stands for any ending.
+    pub(crate) q: Option<String>,
+    /// Received at or after.
     pub(crate) from: Option<DateTime<Utc>>,
-    /// Happened before.
+    /// Received before.
     pub(crate) to: Option<DateTime<Utc>>,
-    /// `desc`, newest first, is the default.
+    /// By the time of receipt; `desc`, newest first, is the default.
     pub(crate) order: Option<Order>,
     /// Items at most, 1 to 500; 50 when absent.
+    #[serde(skip_serializing)]
     pub(crate) limit: Option<i64>,
-    /// `nextCursor` of the page before.
+    /// `nextCursor` of the page before, for the same question.
+    #[serde(skip_serializing)]
     pub(crate) cursor: Option<String>,
 }
 
 /// The order of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Order {
     /// Oldest first.
@@ -95,16 +114,12 @@ fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
     Ok(text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect())
 }
 
-/// Appends an event by hand; when this returns, the event is durable. Also answers the correlation id of its family.
+/// Appends an event by hand, now or later; when this returns, that is durable. Also answers the correlation id of its family.
 pub(crate) async fn trigger(
     app: &App,
     call: Call,
     body: TriggerBody,
 ) -> Result<(Triggered, String), Problem> {
-    if body.scheduled_at.is_some() {
-        let detail = "triggering at a later time is not offered yet; leave it out to trigger now";
-        return Err(Problem::field("/scheduledAt", detail));
-    }
     let given = body.metadata.correlation_id.clone().or_else(|| call.correlation_id.clone());
     let trigger = Trigger {
         org: call.org,
@@ -116,9 +131,14 @@ pub(crate) async fn trigger(
         correlation_id: call.correlation_id,
         traceparent: call.traceparent,
     };
-    let appended = manual::trigger(&app.event_log, trigger).await?;
-    let correlation_id = given.unwrap_or_else(|| appended.event_id.to_string());
-    let triggered = Triggered { event_id: appended.event_id, sequence: appended.sequence };
+    let triggered = if let Some(at) = body.scheduled_at {
+        scheduled::schedule(app, trigger, at).await?
+    } else {
+        let appended = manual::trigger(&app.event_log, trigger).await?;
+        let (event_id, sequence) = (appended.event_id, Some(appended.sequence));
+        Triggered { event_id, sequence, scheduled_at: None }
+    };
+    let correlation_id = given.unwrap_or_else(|| triggered.event_id.to_string());
     Ok((triggered, correlation_id))
 }
 
@@ -132,15 +152,37 @@ pub(crate) async fn get(app: &App, call: &Call, key: &str) -> Result<StoredEvent
 pub(crate) async fn list(
     app: &App,
     call: &Call,
-    query: EventQuery,
+    mut query: EventQuery,
 ) -> Result<List<StoredEvent>, Problem> {
     let limit = page::limit(query.limit)?;
-    let page = Page {
-        after: Key::Event.decode_number(query.cursor.as_deref())?,
-        limit,
-        ascending: query.order == Some(Order::Asc),
+    // The same question however it is put.
+    query.types.sort_unstable();
+    query.types.dedup();
+    query.order.get_or_insert(Order::Desc);
+    let asked = Key::Event.asked(&call.org, &query)?;
+    let after = asked.decode(query.cursor.as_deref())?.map(|key| place(&key)).transpose()?;
+    let page = Page { after, limit, ascending: query.order == Some(Order::Asc) };
+    gather(app, call, &asked, &filter(query)?, page).await
+}
+
+/// Writes a place as the key of a cursor.
+fn key(Place { received_at, sequence }: Place) -> String {
+    format!("{}:{sequence}", received_at.timestamp_micros())
+}
+
+/// Reads a place out of a cursor.
+fn place(key: &str) -> Result<Place, Problem> {
+    let read = || {
+        let (micros, sequence) = key.split_once(':')?;
+        let received_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+        Some(Place { received_at: in_range(received_at)?, sequence: sequence.parse().ok()? })
     };
-    gather(app, call, &filter(query)?, page).await
+    read().ok_or_else(page::no_cursor)
+}
+
+/// What has no four-digit year is no time of an event, and not every database can compare with it.
+fn in_range(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (0..=9999).contains(&time.year()).then_some(time)
 }
 
 fn filter(query: EventQuery) -> Result<Filter, Problem> {
@@ -149,14 +191,24 @@ fn filter(query: EventQuery) -> Result<Filter, Problem> {
         ("channelType", &query.channel_type),
         ("instanceId", &query.instance_id),
         ("correlationId", &query.correlation_id),
+        ("provider", &query.provider),
         ("providerEventId", &query.provider_event_id),
         ("status", &query.status),
+        ("contentType", &query.content_type),
+        ("q", &query.q),
     ] {
         storable(name, text.as_deref())?;
     }
+    if let Some(text) = &query.q {
+        if text.len() > SEARCH_LEN_MAX {
+            return Err(Problem::field("q", format!("more than {SEARCH_LEN_MAX} bytes")));
+        }
+        if !text.contains(char::is_alphanumeric) {
+            return Err(Problem::field("q", "it has no word; give one, or leave it out"));
+        }
+    }
     for (name, time) in [("from", query.from), ("to", query.to)] {
-        // What has no four-digit year is no time of an event, and not every database can compare with it.
-        if time.is_some_and(|time| !(0..=9999).contains(&time.year())) {
+        if time.is_some_and(|time| in_range(time).is_none()) {
             return Err(Problem::field(name, "give a year from 0 to 9999"));
         }
     }
@@ -165,10 +217,15 @@ fn filter(query: EventQuery) -> Result<Filter, Problem> {
         source: query.source,
         channel_type: query.channel_type,
         instance_id: query.instance_id,
+        identity_id: query.identity_id,
         correlation_id: query.correlation_id,
+        causation_id: query.causation_id,
+        provider: query.provider,
         provider_event_id: query.provider_event_id,
         status: query.status,
         direction: query.direction,
+        content_type: query.content_type,
+        text: query.q,
         from: query.from,
         to: query.to,
     })
@@ -179,6 +236,7 @@ fn filter(query: EventQuery) -> Result<Filter, Problem> {
 async fn gather(
     app: &App,
     call: &Call,
+    asked: &Asked,
     filter: &Filter,
     page: Page,
 ) -> Result<List<StoredEvent>, Problem> {
@@ -193,9 +251,12 @@ async fn gather(
         for stored in found {
             bytes += stored.event.payload.as_bytes().len();
             if items.len() == limit || (bytes > PAGE_BYTES_MAX && !items.is_empty()) {
-                return Ok(List { items, next_cursor: after.map(|key| Key::Event.encode(key)) });
+                return Ok(List {
+                    items,
+                    next_cursor: after.map(|place| asked.encode(key(place))),
+                });
             }
-            after = Some(stored.sequence);
+            after = Some(stored.place());
             items.push(stored);
         }
         if ended {
@@ -221,23 +282,32 @@ pub(crate) fn patterns(texts: &[String]) -> Result<Vec<TypePattern>, Problem> {
 pub(crate) async fn payloads(app: &App, call: &Call, key: &str) -> Result<Vec<Kept>, Problem> {
     let stored = get(app, call, key).await?;
     let mut conn = app.store.read().await?;
-    let rows = payloads::list(&mut conn, call.org.as_str(), stored.event.id).await?;
-    Ok(rows.into_iter().map(|row| Kept::of(row, &stored.event)).collect())
+    let max = KEPT_BYTES_MAX;
+    let rows = payloads::list(&mut conn, call.org.as_str(), stored.event.id, max).await?;
+    Ok(rows.into_iter().map(|row| Kept::of(row, &stored)).collect())
 }
 
-/// Reads one stage of what was kept with an event.
+/// Reads the bytes of one part of what was kept with an event.
 pub(crate) async fn payload(
     app: &App,
     call: &Call,
     key: &str,
-    stage: &str,
-) -> Result<Kept, Problem> {
-    storable("stage", Some(stage)).map_err(|_| Problem::not_found("stage", shown(stage)))?;
+    (stage, part): (&str, i32),
+) -> Result<Bytes, Problem> {
+    let none = || Problem::not_found("stage", shown(stage));
+    storable("stage", Some(stage)).map_err(|_| none())?;
     let stored = get(app, call, key).await?;
     let mut conn = app.store.read().await?;
-    let row = payloads::get(&mut conn, call.org.as_str(), stored.event.id, stage).await?;
-    row.map(|row| Kept::of(row, &stored.event))
-        .ok_or_else(|| Problem::not_found("stage", shown(stage)))
+    let (org, id) = (call.org.as_str(), stored.event.id);
+    let row = payloads::get(&mut conn, org, id, stage, part).await?.ok_or_else(none)?;
+    let kept = Kept::of(row, &stored);
+    let gone = || {
+        let at = kept.deleted_at.map(omni_events::rfc3339_millis).unwrap_or_default();
+        let why = kept.deleted_reason.as_deref().unwrap_or("expunged");
+        let detail = format!("What was captured at `{}` was deleted {at}: {why}.", kept.stage);
+        Problem::new(Kind::NotFound, detail)
+    };
+    kept.body.clone().ok_or_else(gone)
 }
 
 #[cfg(test)]

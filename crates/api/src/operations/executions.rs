@@ -3,7 +3,7 @@
 use omni_automations::Execution;
 use omni_store::executions::{Filter, Page};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Which executions are listed; all that is given must hold.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct ExecutionQuery {
     /// Of this automation.
@@ -27,8 +27,10 @@ pub(crate) struct ExecutionQuery {
     /// How they ended: `success`, `failed` or `skipped`.
     pub(crate) status: Option<String>,
     /// Items at most, 1 to 500; 50 when absent.
+    #[serde(skip_serializing)]
     pub(crate) limit: Option<i64>,
-    /// `nextCursor` of the page before.
+    /// `nextCursor` of the page before, for the same question.
+    #[serde(skip_serializing)]
     pub(crate) cursor: Option<String>,
 }
 
@@ -39,10 +41,10 @@ pub(crate) async fn list(
     query: ExecutionQuery,
 ) -> Result<List<Execution>, Problem> {
     let limit = page::limit(query.limit)?;
-    let after = Key::Execution.decode(query.cursor.as_deref())?;
+    let asked = Key::Execution.asked(&call.org, &query)?;
+    let after = asked.decode(query.cursor.as_deref())?;
     let after = after.map(|key| Uuid::try_parse(&key)).transpose();
-    let after =
-        after.map_err(|_| Problem::field("cursor", "it is no `nextCursor` of this list"))?;
+    let after = after.map_err(|_| page::no_cursor())?;
     storable("eventType", query.event_type.as_deref())?;
     storable("status", query.status.as_deref())?;
     let filter = Filter {
@@ -53,7 +55,7 @@ pub(crate) async fn list(
     };
     let page = Page { after, limit: limit + 1, ascending: false };
     let found = app.automations.executions(&call.org, &filter, &page).await?;
-    Ok(page::cut(found, limit, |execution| Key::Execution.encode(execution.id)))
+    Ok(page::cut(found, limit, |execution| asked.encode(execution.id)))
 }
 
 /// Lists the executions for one event.

@@ -12,7 +12,7 @@ use futures_util::{
     stream,
 };
 use omni_events::{Event, Org, TypePattern};
-use omni_store::events::{Filter, Page, StoredEvent};
+use omni_store::events::StoredEvent;
 
 use crate::{App, call::Call, health::State, operations::events::patterns, problem::Problem};
 
@@ -42,16 +42,17 @@ struct Tail {
     failed: bool,
 }
 
-/// Follows the log until the process drains or the store fails; the last item tells the failure.
+/// Follows the log until the process drains or the store fails; the last item tells the failure. Also answers after
+/// which sequence it begins.
 pub(crate) async fn follow(
     app: Arc<App>,
     call: &Call,
     follow: Follow,
-) -> Result<impl Stream<Item = Result<StoredEvent, Problem>> + Send + use<>, Problem> {
+) -> Result<(i64, impl Stream<Item = Result<StoredEvent, Problem>> + Send + use<>), Problem> {
     let types = patterns(&follow.types)?;
     let after = match follow.after {
         Some(after) => after,
-        None => newest(&app, &call.org).await?,
+        None => app.event_log.last_sequence().await?,
     };
     let tail = Tail {
         app,
@@ -63,17 +64,11 @@ pub(crate) async fn follow(
         waiting: VecDeque::new(),
         failed: false,
     };
-    Ok(stream::unfold(tail, |mut tail| async move {
+    let events = stream::unfold(tail, |mut tail| async move {
         let next = tail.next().await?;
         Some((next, tail))
-    }))
-}
-
-/// The sequence of the newest event; 0 when there is none.
-async fn newest(app: &App, org: &Org) -> Result<i64, Problem> {
-    let page = Page { after: None, limit: 1, ascending: false };
-    let found = app.event_log.list(org, &Filter::default(), &page).await?;
-    Ok(found.first().map_or(0, |stored| stored.sequence))
+    });
+    Ok((after, events))
 }
 
 impl Tail {
@@ -98,15 +93,11 @@ impl Tail {
 
     /// Reads the next stretch of the log; answers whether there may be more at once.
     async fn read(&mut self) -> Result<bool, Problem> {
-        let page = Page { after: Some(self.after), limit: BATCH, ascending: true };
-        let found = self.app.event_log.list(&self.org, &Filter::default(), &page).await?;
-        let full = found.len() as i64 >= BATCH;
-        if let Some(last) = found.last() {
-            self.after = last.sequence;
-        }
-        let wanted = found.into_iter().filter(|stored| self.wants(&stored.event));
+        let found = self.app.event_log.since(&self.org, self.after, BATCH).await?;
+        self.after = found.through;
+        let wanted = found.events.into_iter().filter(|stored| self.wants(&stored.event));
         self.waiting = wanted.collect();
-        Ok(full || !self.waiting.is_empty())
+        Ok(found.is_full || !self.waiting.is_empty())
     }
 
     fn wants(&self, event: &Event) -> bool {

@@ -1,6 +1,6 @@
 //! From the errors of the crates below to problems; every variant is named, so a new one has to be thought about.
 
-use omni_event_log::AppendError;
+use omni_event_log::{AppendError, PolicyError, PolicyFault};
 use omni_registry::Refused;
 
 use crate::problem::{FieldError, Kind, Problem};
@@ -10,12 +10,11 @@ impl From<omni_store::Error> for Problem {
         use omni_store::Error as E;
         match error {
             E::Exists { .. } => Self::new(Kind::Exists, error.to_string()),
-            E::Busy { .. } | E::Connect { .. } => {
+            E::Busy { .. } | E::Connect { .. } | E::Lost(_) => {
                 tracing::error!(%error, "the store does not answer");
                 Self::new(Kind::Unavailable, "The store does not answer; try again in a moment.")
             }
             E::Location(_)
-            | E::Tls
             | E::Migration { .. }
             | E::WriterRetired { .. }
             | E::Corrupt { .. }
@@ -42,6 +41,28 @@ impl From<AppendError> for Problem {
                               again with the same Idempotency-Key.";
                 Self::new(Kind::Unavailable, detail)
             }
+        }
+    }
+}
+
+impl From<PolicyError> for Problem {
+    fn from(error: PolicyError) -> Self {
+        use PolicyError as E;
+        let text = error.to_string();
+        match error {
+            E::Invalid(faults) => {
+                let field = |fault: PolicyFault| FieldError {
+                    pointer: fault.pointer.to_owned(),
+                    detail: fault.message,
+                };
+                Self::fields(faults.into_iter().map(field).collect())
+            }
+            E::TooMany => Self::new(Kind::Invalid, text),
+            E::Unreadable { .. } => {
+                let problem = Self::internal("Reading a capture policy", &error);
+                Self { detail: text, ..problem }
+            }
+            E::Store(error) => error.into(),
         }
     }
 }

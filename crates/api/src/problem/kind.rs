@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Internal,
     /// A web page of another site sent it, or the name it calls us by is not ours.
     Foreign,
+    /// What is to be changed has come to its end.
+    TooLate,
 }
 
 /// How a kind of problem is told on each face.
@@ -57,7 +59,7 @@ const fn row(code: &'static str, status: StatusCode, grpc: Code, title: &'static
 
 impl Kind {
     /// Every kind, for the documentation and the tests.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::BadJson,
         Self::Invalid,
         Self::NotFound,
@@ -75,6 +77,7 @@ impl Kind {
         Self::Unavailable,
         Self::Internal,
         Self::Foreign,
+        Self::TooLate,
     ];
 
     #[rustfmt::skip] // A table is read by column.
@@ -98,6 +101,7 @@ impl Kind {
             Self::Unavailable => row("OM0015", S::SERVICE_UNAVAILABLE, Code::Unavailable, "Not available now"),
             Self::Internal    => row("OM0016", S::INTERNAL_SERVER_ERROR, Code::Internal, "Something broke on our side"),
             Self::Foreign     => row("OM0017", S::MISDIRECTED_REQUEST, Code::PermissionDenied, "Not for this address"),
+            Self::TooLate     => row("OM0018", S::CONFLICT, Code::FailedPrecondition, "It has come to its end"),
         }
     }
 

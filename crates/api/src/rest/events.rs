@@ -5,15 +5,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::{
     body::Json,
     call::Call,
     correlation::CORRELATION_ID,
-    documents::{EventDocument, ExecutionDocument, PayloadDocument, Triggered},
+    documents::{EventDocument, ExpungedDocument, ExecutionDocument, PayloadDocument, Triggered},
     operations::{
+        captures,
         events::{self, EventQuery, TriggerBody},
         executions,
+        scheduled::{self, Found},
     },
     page::{List, PageQuery},
     query::{Path, Query},
@@ -37,10 +41,18 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new((Method::GET, "/api/events/{id}/payloads"), "listEventPayloads", "Lists what was kept with an event", payloads)
             .rpc("EventService.ListPayloads").answer::<List<PayloadDocument>>(),
         Route::new((Method::GET, "/api/events/{id}/payloads/{stage}"), "getEventPayload", "Reads the bytes that were kept at one stage", payload)
-            .rpc("EventService.ListPayloads").media("application/octet-stream"),
+            .rpc("EventService.ListPayloads").query::<PartQuery>().media("application/octet-stream"),
         Route::new((Method::GET, "/api/events/{id}/executions"), "listEventExecutions", "Lists what automations did with an event", executions)
             .rpc("AutomationService.ListExecutions").query::<PageQuery>().answer::<List<ExecutionDocument>>(),
     ]
+}
+
+/// Which part of a stage.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct PartQuery {
+    /// 0, the first, when absent.
+    part: i32,
 }
 
 async fn trigger(State(app): AppState, call: Call, Json(body): Json<TriggerBody>) -> Answer {
@@ -58,11 +70,22 @@ async fn trigger(State(app): AppState, call: Call, Json(body): Json<TriggerBody>
 }
 
 async fn list(State(app): AppState, call: Call, Query(query): Query<EventQuery>) -> Answer {
+    if scheduled::is_asked(&query) {
+        return ok(&scheduled::list(&app, &call, query).await?.map(EventDocument::from));
+    }
     ok(&events::list(&app, &call, query).await?.map(EventDocument::from))
 }
 
 async fn get(State(app): AppState, call: Call, Path(id): Path<String>) -> Answer {
-    ok(&EventDocument::from(events::get(&app, &call, &id).await?))
+    ok(&match scheduled::find(&app, &call, &id).await? {
+        Found::Stored(stored) => {
+            let expunged = captures::expunged(&app, &call, &stored).await?;
+            let document = EventDocument::from(*stored);
+            let expunged = expunged.map(ExpungedDocument::from).or(document.expunged);
+            EventDocument { expunged, ..document }
+        }
+        Found::Waiting(waiting) => EventDocument::from(*waiting),
+    })
 }
 
 async fn payloads(State(app): AppState, call: Call, Path(id): Path<String>) -> Answer {
@@ -75,14 +98,15 @@ async fn payload(
     State(app): AppState,
     call: Call,
     Path((id, stage)): Path<(String, String)>,
+    Query(PartQuery { part }): Query<PartQuery>,
 ) -> Answer {
-    let kept = events::payload(&app, &call, &id, &stage).await?;
+    let body = events::payload(&app, &call, &id, (&stage, part)).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment")),
         (NOSNIFF, HeaderValue::from_static("nosniff")),
     ];
-    let response: Response = (headers, kept.body).into_response();
+    let response: Response = (headers, body).into_response();
     Ok(response)
 }
 

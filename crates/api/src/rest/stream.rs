@@ -9,7 +9,7 @@ use axum::{
         sse::{self, KeepAlive, Sse},
     },
 };
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use omni_store::events::StoredEvent;
 use schemars::JsonSchema;
@@ -42,7 +42,8 @@ pub(crate) struct StreamQuery {
     after: Option<i64>,
 }
 
-/// Each message is one event: `id` is its sequence, `event` its type, `data` its document.
+/// Each message is one event: `id` is its sequence, `event` its type, `data` its document. A first one without data
+/// says where the stream begins, so that a break before the first event loses nothing.
 pub(crate) async fn stream(
     State(app): AppState,
     call: Call,
@@ -55,21 +56,25 @@ pub(crate) async fn stream(
         instance_id: query.instance_id,
         after: last_event_id(&headers)?.or(query.after),
     };
-    let events = tail::follow(app, &call, follow).await?;
+    let (begin, events) = tail::follow(app, &call, follow).await?;
+    let begin = stream::iter([Ok(sse::Event::default().id(begin.to_string()))]);
     let messages = events.map(|next| match next {
         Ok(stored) => message(stored),
         Err(problem) => Ok(sse::Event::default().event("problem").data(problem.detail)),
     });
-    Ok(Sse::new(messages).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    Ok(Sse::new(begin.chain(messages))
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response())
 }
 
 fn message(stored: StoredEvent) -> Result<sse::Event, axum::Error> {
+    let sequence = stored.sequence;
     let document = EventDocument::from(stored);
     let text = serde_json::to_string(&document).map_err(axum::Error::new)?;
     // A payload may hold raw line ends between its tokens; a line of SSE may not. Between tokens a blank means the same,
     // and inside a JSON string a raw line end is not valid.
     let text = text.replace(['\r', '\n'], " ");
-    let event = sse::Event::default().id(document.sequence.to_string());
+    let event = sse::Event::default().id(sequence.to_string());
     Ok(event.event(document.event.event_type.as_str()).data(text))
 }
 

@@ -222,10 +222,11 @@ async fn the_stream_resumes_after_a_sequence_and_ends_with_the_process() {
     let response = tower::ServiceExt::oneshot(product.router.clone(), request).await.unwrap();
     let mut body = response.into_body();
     let mut text = String::new();
-    while text.matches("\n\n").count() < 2 {
+    while text.matches("\n\n").count() < 3 {
         let frame = http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
         text.push_str(std::str::from_utf8(&frame.into_data().unwrap()).unwrap());
     }
+    assert!(text.starts_with(&format!("id: {first}\n\n")), "it says where it begins: {text}");
     assert!(text.contains("event: custom.n") && text.contains(r#""payload":[ 2]"#), "{text}");
     assert!(!text.contains(r#""payload":[ 0]"#), "{text}");
     product.health.set_draining();

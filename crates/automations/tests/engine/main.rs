@@ -8,5 +8,6 @@
 
 mod actions;
 mod redelivery;
+mod replays;
 mod room;
 mod world;

@@ -15,7 +15,7 @@ use omni_automations::{Automation, Automations, Definition, Engine, EngineConfig
 use omni_clock::{Clock, ManualClock, Random, SystemClock};
 use omni_event_bus::{EmbeddedOptions, EventBus, Sync};
 use omni_event_log::{Draft, EventLog, Parts, open};
-use omni_events::{EventType, Org, Payload};
+use omni_events::{EventType, Org, Payload, Replay};
 use omni_registry::Registry;
 use omni_store::{
     Location, Store,
@@ -59,6 +59,8 @@ pub(crate) enum Behaviour {
     Fail(usize, Option<Duration>),
     /// Answers so many bytes.
     Answer(usize),
+    /// Answers its config, filled in.
+    Echo,
 }
 
 /// An action that writes down the effect keys with which it was run.
@@ -110,7 +112,7 @@ impl Action for Probe {
     fn check(&self, _: &Value) -> Vec<Problem> {
         Vec::new()
     }
-    async fn run(&self, call: &Call<'_>, _: Value) -> Result<Value, Error> {
+    async fn run(&self, call: &Call<'_>, config: Value) -> Result<Value, Error> {
         let times = {
             let mut keys = self.keys.lock().unwrap();
             keys.push(call.effect_key.clone());
@@ -127,6 +129,7 @@ impl Action for Probe {
             }
             Behaviour::Count | Behaviour::Fail(..) => {}
             Behaviour::Answer(bytes) => return Ok("x".repeat(*bytes).into()),
+            Behaviour::Echo => return Ok(config),
         }
         Ok(json!({ "times": times }))
     }
@@ -179,6 +182,15 @@ impl World {
         let connection = rusqlite::Connection::open(path).unwrap();
         connection.busy_timeout(PATIENCE).unwrap();
         connection.execute_batch(sql).unwrap();
+    }
+
+    /// One text of each row that a query finds.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        let path = self.directory.path().join("omni.db");
+        let connection = rusqlite::Connection::open(path).unwrap();
+        let mut query = connection.prepare(sql).unwrap();
+        let rows = query.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
     }
 
     pub(crate) async fn start(&self) -> Process {
@@ -275,6 +287,16 @@ impl Process {
         let event_type = EventType::parse(&format!("custom.{name}")).unwrap();
         let payload = Payload::parse(payload.as_bytes().to_vec().into()).unwrap();
         let draft = Draft::new(Org::parse(org).unwrap(), event_type, "test", payload);
+        self.log.append(draft).await.unwrap().event_id
+    }
+
+    /// Brings an event back.
+    pub(crate) async fn replay(&self, original: Uuid, replay: Replay) -> Uuid {
+        let event = self.log.get(&Org::default(), original).await.unwrap().unwrap().event;
+        let mut draft =
+            Draft::new(Org::default(), event.event_type.clone(), "replay", event.payload.clone());
+        draft.metadata.replay_of = Some(original);
+        draft.metadata.replay = Some(Box::new(replay));
         self.log.append(draft).await.unwrap().event_id
     }
 

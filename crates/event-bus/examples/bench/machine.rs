@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::Write,
+    ops::Range,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -78,10 +79,33 @@ pub(crate) fn load() -> String {
 /// Processor time of a process so far, all its threads together.
 pub(crate) fn cpu(process: &str) -> Duration {
     let stat = read(&format!("/proc/{process}/stat"));
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-    // A tick is a hundredth of a second.
+    ticks(&stat, UTIME..STIME + 1)
+}
+
+/// Processor time of a server so far: of its process, of the processes it has started, and of those that have ended.
+pub(crate) fn cpu_of_server(pid: u32) -> Duration {
+    let own = ticks(&read(&format!("/proc/{pid}/stat")), UTIME..CSTIME + 1);
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    // A process that is not there any more has been added to the first.
+    let stats = processes.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    let children = stats.filter(|stat| field(stat, PARENT) == Some(u64::from(pid)));
+    own + children.map(|stat| ticks(&stat, UTIME..STIME + 1)).sum::<Duration>()
+}
+
+/// Places in what stands behind the name in `/proc/PID/stat`.
+const PARENT: usize = 1;
+const UTIME: usize = 11;
+const STIME: usize = 12;
+const CSTIME: usize = 14;
+
+/// A tick is a hundredth of a second.
+fn ticks(stat: &str, places: Range<usize>) -> Duration {
+    let ticks: u64 = places.filter_map(|place| field(stat, place)).sum();
     Duration::from_millis(ticks * 10)
+}
+
+fn field(stat: &str, place: usize) -> Option<u64> {
+    stat.rsplit(") ").next()?.split(' ').nth(place)?.parse().ok()
 }
 
 fn read(path: &str) -> String {

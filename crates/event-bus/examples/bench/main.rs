@@ -22,7 +22,19 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Parser, ValueEnum};
 use tempfile::TempDir;
 
-use crate::{book::Book, machine::Machine};
+use crate::{
+    book::Book,
+    machine::Machine,
+    report::{Bar, Promise},
+};
+
+const BARS: [Promise; 5] = [
+    ("embedded_publish_vs_raw_log", Bar::AtLeast(0.55, "")),
+    ("nats_publish_vs_raw_client", Bar::AtLeast(0.85, "")),
+    ("nats_consume_vs_raw_client", Bar::AtLeast(0.80, "")),
+    ("embedded_publish_to_handler_p99", Bar::AtMost(3.0, "ms")),
+    ("nats_publish_to_handler_p99", Bar::AtMost(3.0, "ms")),
+];
 
 #[derive(Parser)]
 #[command(name = "bench", about = "The bus beside the limits of what it stands on")]
@@ -97,5 +109,5 @@ async fn main() {
         }
     }
     machine.finish(nats.as_ref().map(nats::Nats::version));
-    report::publish(&book, &machine, options.json.as_deref());
+    report::publish(&book, &BARS, &machine, options.json.as_deref());
 }

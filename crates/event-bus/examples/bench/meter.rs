@@ -74,7 +74,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn start(server: Option<u32>) -> Self {
-        let server = server.map(|pid| (pid, machine::cpu(&pid.to_string())));
+        let server = server.map(|pid| (pid, machine::cpu_of_server(pid)));
         Self { at: Instant::now(), cpu: machine::cpu("self"), server }
     }
 
@@ -87,7 +87,7 @@ impl Watch {
             cpu_micros: each(machine::cpu("self").saturating_sub(self.cpu)),
             server_micros: self
                 .server
-                .map(|(pid, cpu)| each(machine::cpu(&pid.to_string()).saturating_sub(cpu))),
+                .map(|(pid, cpu)| each(machine::cpu_of_server(pid).saturating_sub(cpu))),
         }
     }
 }

@@ -9,27 +9,21 @@ use crate::{
     machine::Machine,
 };
 
-/// What is promised of a figure.
-enum Bar {
-    AtLeast(f64),
-    /// In milliseconds.
-    AtMost(f64),
+/// What is promised of a figure, whose unit is told where it has one.
+pub(crate) enum Bar {
+    AtLeast(f64, &'static str),
+    AtMost(f64, &'static str),
 }
 
-const BARS: [(&str, Bar); 5] = [
-    ("embedded_publish_vs_raw_log", Bar::AtLeast(0.55)),
-    ("nats_publish_vs_raw_client", Bar::AtLeast(0.85)),
-    ("nats_consume_vs_raw_client", Bar::AtLeast(0.80)),
-    ("embedded_publish_to_handler_p99", Bar::AtMost(3.0)),
-    ("nats_publish_to_handler_p99", Bar::AtMost(3.0)),
-];
+/// A figure by its name, and what is promised of it.
+pub(crate) type Promise = (&'static str, Bar);
 
 const PERCENTILES: [(&str, f64); 4] =
     [("p50", 50.0), ("p99", 99.0), ("p999", 99.9), ("max", 100.0)];
 
 /// Prints what was measured, and writes the file if one is asked for.
-pub(crate) fn publish(book: &Book, machine: &Machine, json: Option<&Path>) {
-    let (text, mut document) = figures(book);
+pub(crate) fn publish(book: &Book, bars: &[Promise], machine: &Machine, json: Option<&Path>) {
+    let (text, mut document) = figures(book, bars);
     println!("\n{}\n{}\n{text}", throughputs(book), waits(book));
     if let Some(path) = json {
         document.insert("details".into(), details(book));
@@ -40,19 +34,20 @@ pub(crate) fn publish(book: &Book, machine: &Machine, json: Option<&Path>) {
 }
 
 /// The figures that have a bar: as lines, and each under its name.
-fn figures(book: &Book) -> (String, Map<String, Value>) {
+fn figures(book: &Book, promises: &[Promise]) -> (String, Map<String, Value>) {
     let (mut text, mut values, mut bars) = (String::new(), Map::new(), Map::new());
     let _ = writeln!(text, "{:38} {:>12}  BAR", "FIGURE", "VALUE");
-    for (name, bar) in BARS {
+    for (name, bar) in promises {
         let Some(value) = figure(book, name) else { continue };
-        let (shown, holds) = match bar {
-            Bar::AtLeast(least) => (format!(">= {least}"), value >= least),
-            Bar::AtMost(most) => (format!("<= {most} ms"), value <= most),
+        let (sign, bound, unit, holds) = match *bar {
+            Bar::AtLeast(least, unit) => (">=", least, unit, value >= least),
+            Bar::AtMost(most, unit) => ("<=", most, unit, value <= most),
         };
+        let shown = format!("{sign} {bound} {unit}").trim_end().to_owned();
         let word = if holds { "holds" } else { "MISSED" };
         let _ = writeln!(text, "{name:38} {value:>12.3}  {shown}  {word}");
-        values.insert(name.into(), json!(value));
-        bars.insert(name.into(), json!({ "bar": shown, "holds": holds }));
+        values.insert((*name).into(), json!(value));
+        bars.insert((*name).into(), json!({ "bar": shown, "holds": holds }));
     }
     values.insert("bars".into(), Value::Object(bars));
     (text, values)

@@ -17,6 +17,12 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// The last error.
     pub error: String,
+    /// The dead letter, which can be retried, resolved and abandoned under this id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_id: Option<String>,
+    /// The automation that failed, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automation_id: Option<String>,
 }
 
 /// `system.replay.started`.

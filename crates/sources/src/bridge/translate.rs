@@ -6,7 +6,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use omni_crypto::sha256;
-use omni_event_log::{Capture, Draft};
+use omni_event_log::{Capture, Draft, Stage};
 use omni_events::{CloudEvent, Direction, EventType, Org, Payload};
 use serde_json::json;
 
@@ -18,8 +18,6 @@ const IN: &str = "in";
 const SOURCE_LEN_MAX: usize = 64;
 /// Longest `id` and `source` of a CloudEvent, in bytes: they are kept as labels of the event.
 const NAME_LEN_MAX: usize = 256;
-/// The stage under which the message is kept beside its event.
-const STAGE: &str = "bridge_raw";
 /// What the types of all foreign events are under.
 const CUSTOM: &str = "custom";
 
@@ -138,19 +136,12 @@ fn key(event: &CloudEvent) -> String {
 }
 
 fn capture(payload: &Payload, message_headers: &[(String, String)], data: &Bytes) -> Capture {
-    let lower: Vec<(String, &str)> = message_headers
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()))
-        .collect();
-    let content_type = lower.iter().find(|(name, _)| name == "content-type");
-    let pairs = lower.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let headers = headers::kept_of(pairs, None);
-    Capture {
-        stage: STAGE,
-        content_type: content_type.map(|(_, value)| (*value).to_owned()),
-        headers,
-        body: (payload.as_bytes() != data).then(|| data.clone()),
-    }
+    let content_type =
+        message_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let pairs = message_headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let content_type = content_type.map(|(_, value)| value.as_str());
+    let capture = Capture::new(Stage::WebhookRaw, content_type, pairs, None);
+    if payload.as_bytes() == data { capture } else { capture.with_body(data.clone()) }
 }
 
 /// An error with its causes, for the dead letter.

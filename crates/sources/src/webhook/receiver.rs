@@ -3,16 +3,14 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use omni_crypto::{equal, sha256};
-use omni_event_log::{AppendError, Capture, Draft, EventLog};
+use omni_event_log::{AppendError, Capture, Draft, EventLog, Stage};
 use omni_events::{Direction, InvalidJson, Org, Payload};
 
 use super::{Code, Reply, dedupe, headers, quarantine, translate};
 use crate::{Provider, Sources, compiled::Compiled, sources::Found};
 
-/// The stage under which the request is kept beside its event.
-const STAGE: &str = "webhook_raw";
 /// What a sender whose proof is wrong is told, whatever was wrong.
 const NOT_GENUINE: &str = "The request could not be verified.";
 /// What a browser form is sent as; GitHub does so unless told otherwise.
@@ -143,12 +141,12 @@ fn draft(source: &Compiled, incoming: &Incoming, payload: Payload) -> Draft {
         metadata.provider = Some("github".to_owned());
         metadata.provider_event_id = dedupe::from_header(headers, &dedupe::GITHUB_DELIVERY);
     }
-    draft.capture = Some(Capture {
-        stage: STAGE,
-        content_type: headers::content_type(headers),
-        headers: headers::kept(headers, source.scheme.secret_header()),
-        body: None,
-    });
+    draft.capture = Some(Capture::new(
+        Stage::WebhookRaw,
+        headers::content_type(headers).as_deref(),
+        headers::pairs(headers),
+        source.scheme.secret_header().map(HeaderName::as_str),
+    ));
     let body_hash = sha256(&[&incoming.body]);
     match dedupe::key(source, headers, &body_hash) {
         Some(key) => draft.deduplicated(source.label.clone(), key, body_hash),

@@ -49,12 +49,12 @@ async fn a_verified_push_is_stored_byte_for_byte() {
     assert_eq!(metadata.direction, Some(Direction::Inbound));
 
     let mut conn = world.store.read().await.unwrap();
-    let captured = omni_store::payloads::list(&mut conn, "default", stored.id).await.unwrap();
+    let captured = omni_store::payloads::list(&mut conn, "default", stored.id, 1000).await.unwrap();
     assert_eq!(captured.len(), 1);
-    assert_eq!(captured[0].stage, "webhook_raw");
-    assert_eq!(captured[0].content_type.as_deref(), Some("application/json"));
-    assert_eq!(captured[0].body, None);
-    assert!(captured[0].headers.contains(&signature) && !captured[0].headers.contains("canary"));
+    assert_eq!(captured[0].head.stage, "webhook_raw");
+    assert_eq!(captured[0].head.content_type.as_deref(), Some("application/json"));
+    assert_eq!(captured[0].body, omni_store::payloads::Body::Payload);
+    assert!(captured[0].head.headers.contains(&signature) && !captured[0].head.headers.contains("canary"));
 }
 
 #[tokio::test]

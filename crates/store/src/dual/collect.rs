@@ -50,6 +50,22 @@ impl<'a> Statement<'a> {
         Self { sql, binds, keep }
     }
 
+    /// Has the statement planned for its values each time it runs.
+    pub(crate) fn once(mut self) -> Self {
+        self.keep = false;
+        self
+    }
+
+    /// The question how the database would run the statement.
+    #[cfg(feature = "testing")]
+    pub(crate) fn explained(self, kind: Kind) -> Self {
+        let word = match kind {
+            Kind::Sqlite => "EXPLAIN QUERY PLAN ",
+            Kind::Postgres => "EXPLAIN ",
+        };
+        Self { sql: format!("{word}{}", self.sql), keep: false, ..self }
+    }
+
     /// Keeps the statement prepared whatever its size.
     fn kept(mut self) -> Self {
         self.keep = true;

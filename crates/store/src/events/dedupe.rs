@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use chrono::{DateTime, Utc};
 use diesel::{
     ExpressionMethods as _, Insertable, QueryDsl as _, Queryable, Selectable,
-    SelectableHelper as _, delete, insert_into, query_dsl::methods, upsert::excluded,
+    SelectableHelper as _, insert_into, query_dsl::methods, upsert::excluded,
 };
 use uuid::Uuid;
 
@@ -16,12 +16,12 @@ use crate::{
     Answer, Result,
     batch::chunks,
     conn::{Conn, Run as _},
-    dual::{Dual, collect_each},
+    dual::{Bind, Dual, collect_each},
     error::Error,
     schema::dedupe_keys::{self, self as k},
 };
 
-use super::{Committed, NewEvent};
+use super::{Committed, NewEvent, NewKey};
 
 /// Organisation, scope and key.
 type Name<'a> = (&'a str, &'a str, &'a str);
@@ -100,6 +100,27 @@ fn meet(holder: &Holder, new: &NewEvent) -> Committed {
         Some(key) if key.body_hash == body_hash => Committed::Repeat { event_id, sequence },
         _ => Committed::Conflict { event_id },
     }
+}
+
+/// Claims a key for an event that is not in the log yet; answers what its sender is told when the key is taken.
+pub(crate) async fn claim_key(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    org: &str,
+    key: &NewKey,
+    event_id: Uuid,
+) -> Result<Option<Committed>> {
+    let NewKey { scope, key, body_hash, expires_at } = key;
+    let holder = Holder { event_id, sequence: 0, body_hash: *body_hash, expires_at: *expires_at };
+    let name = (org, scope.as_str(), key.as_str());
+    let taken = insert(conn, now, &BTreeMap::from([(name, holder)])).await?;
+    Ok(taken.first().map(|(_, Holder { event_id, sequence, body_hash: theirs, .. })| {
+        if theirs == body_hash {
+            Committed::Repeat { event_id: *event_id, sequence: *sequence }
+        } else {
+            Committed::Conflict { event_id: *event_id }
+        }
+    }))
 }
 
 fn name_of(new: &NewEvent) -> Option<Name<'_>> {
@@ -187,7 +208,19 @@ async fn stored<'a>(conn: &mut Conn, names: &[Name<'a>]) -> Result<Vec<(Name<'a>
     Ok(all)
 }
 
-/// Forgets keys that have expired, and answers how many.
-pub fn purge_keys(conn: &mut Conn, now: DateTime<Utc>) -> Answer<'_, usize> {
-    Box::pin(async move { delete(k::table.filter(k::expires_at.le(now))).run(conn).await })
+/// Forgets keys that have expired, the oldest first and `limit` at most, and answers how many.
+///
+/// Keys that somebody is claiming at this moment are left for the next time: waiting for them in another order than
+/// theirs could lock both out.
+pub fn purge_keys(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> Answer<'_, usize> {
+    const SQLITE: &str = "DELETE FROM dedupe_keys WHERE (org, scope, key) IN \
+        (SELECT org, scope, key FROM dedupe_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
+    const POSTGRES: &str = "DELETE FROM dedupe_keys WHERE (org, scope, key) IN \
+        (SELECT org, scope, key FROM dedupe_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 \
+         FOR UPDATE SKIP LOCKED)";
+    Box::pin(async move {
+        let binds = vec![Bind::Time(now), Bind::BigInt(limit.max(0))];
+        let purge = conn.by_kind(SQLITE, POSTGRES, binds);
+        Ok(conn.execute(&purge).await?)
+    })
 }

@@ -18,7 +18,7 @@ use crate::{
     schema::{event_payloads as p, omni_events as e},
 };
 
-use super::{NewEvent, NewPayload};
+use super::{NewEvent, NewPayload, Place};
 
 /// A row on its way in; it borrows the event, so that nothing is copied before the database copies it.
 #[derive(Insertable)]
@@ -148,6 +148,10 @@ pub(crate) struct StoredRow {
 }
 
 impl StoredRow {
+    pub(crate) fn place(&self) -> Place {
+        Place { received_at: self.received_at, sequence: self.sequence }
+    }
+
     pub(crate) fn event_type(&self) -> Result<EventType> {
         EventType::parse(&self.event_type).map_err(|error| corrupt("event_type", error))
     }
@@ -233,6 +237,12 @@ pub(crate) struct CaptureRow<'a> {
 }
 
 impl<'a> CaptureRow<'a> {
+    /// The same under another number.
+    pub(crate) fn numbered(mut self, part: i32) -> Self {
+        self.part = part;
+        self
+    }
+
     pub(crate) fn new(
         event_id: Uuid,
         org: &'a str,

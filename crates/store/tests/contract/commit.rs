@@ -6,7 +6,7 @@ use omni_events::{Direction, Metadata, Payload, Priority, Replay};
 use omni_store::{
     Error, Store,
     events::{self, Committed, NewPayload},
-    outbox, payloads,
+    outbox, payloads::{self, Body},
 };
 
 use crate::fixtures::{commit, event, id, keyed, later, now, of_org, plain, sequence, writer};
@@ -137,8 +137,8 @@ pub(crate) async fn an_expired_key_is_taken_over(store: &Store) {
     let third = [keyed(event(3, "custom.x"), "a", 2)];
     let answers = events::commit_batch(&mut conn, writer, 0, now(), &third).await.unwrap();
     assert_eq!(answers, [Committed::Repeat { event_id: id(2), sequence: taken_over }]);
-    assert_eq!(events::purge_keys(&mut conn, later(59)).await.unwrap(), 0);
-    assert_eq!(events::purge_keys(&mut conn, later(60)).await.unwrap(), 1);
+    assert_eq!(events::purge_keys(&mut conn, later(59), 10).await.unwrap(), 0);
+    assert_eq!(events::purge_keys(&mut conn, later(60), 10).await.unwrap(), 1);
 }
 
 pub(crate) async fn a_batch_that_is_sent_again_is_all_repeats(store: &Store) {
@@ -245,11 +245,11 @@ pub(crate) async fn what_was_received_is_kept(store: &Store) {
     commit(store, writer, &[same, other]).await;
 
     let mut conn = store.read().await.unwrap();
-    let stages = payloads::list(&mut conn, "default", id(1)).await.unwrap();
+    let stages = payloads::list(&mut conn, "default", id(1), 1000).await.unwrap();
     assert_eq!(stages.len(), 1);
-    assert_eq!((stages[0].stage.as_str(), &stages[0].body), ("received", &None));
-    assert_eq!(stages[0].created_at, now());
-    let stage = payloads::get(&mut conn, "default", id(2), "received").await.unwrap().unwrap();
-    assert_eq!(stage.body.as_deref(), Some(b"a=1\0\xff".as_slice()));
-    assert_eq!(payloads::get(&mut conn, "acme", id(2), "received").await.unwrap(), None);
+    assert_eq!((stages[0].head.stage.as_str(), &stages[0].body), ("received", &Body::Payload));
+    assert_eq!(stages[0].head.created_at, now());
+    let stage = payloads::get(&mut conn, "default", id(2), "received", 0).await.unwrap().unwrap();
+    assert_eq!(stage.body, Body::Bytes(b"a=1\0\xff".to_vec()));
+    assert_eq!(payloads::get(&mut conn, "acme", id(2), "received", 0).await.unwrap(), None);
 }

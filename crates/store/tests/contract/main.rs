@@ -1,14 +1,22 @@
 //! What every query of the store promises, run over both databases by the same functions.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod audit;
 mod automations;
 mod bus;
+mod captures;
 mod commit;
+mod dead_letters;
 mod executions;
+mod explain;
 mod fixtures;
+mod jobs;
 mod open;
 mod read;
 mod rest;
+mod scheduled;
+mod search;
+mod trace;
 
 /// Makes two tests of each function: one on SQLite, one on PostgreSQL.
 macro_rules! on_both {
@@ -44,6 +52,11 @@ on_both! {
     commit::what_was_received_is_kept,
     read::filters_select,
     read::pages_join_up,
+    read::more_types_than_can_be_named_are_listed,
+    explain::every_question_has_its_index,
+    explain::a_busy_neighbour_is_passed_over,
+    search::words_are_found,
+    search::a_common_word_is_searched_in_stretches,
     read::causes_are_followed_up,
     read::another_tenant_sees_nothing,
     read::unpublished_events_are_those_of_the_writer,
@@ -53,9 +66,21 @@ on_both! {
     bus::one_writer_heals_and_the_next_takes_over_when_it_dies,
     bus::what_has_no_outcome_is_found_in_order,
     bus::the_settled_part_ends_before_the_first_event_in_doubt,
+    jobs::a_job_goes_from_hand_to_hand_and_only_the_last_moves_it,
+    jobs::a_cancelled_job_is_finished_by_who_has_it_or_who_finds_it,
+    jobs::of_many_who_claim_one_gets_it,
+    jobs::jobs_are_listed_newest_first_and_of_one_tenant,
+    jobs::a_key_makes_one_job,
     executions::a_second_commit_changes_nothing,
     executions::executions_are_listed_by_filter_and_page,
     executions::concurrent_commits_of_the_same_events_do_not_lock_each_other_out,
+    dead_letters::letters_are_listed_by_filter_and_page,
+    dead_letters::a_letter_is_told_until_it_is_said_that_it_is,
+    dead_letters::of_many_who_retry_a_letter_one_does,
+    dead_letters::a_retry_is_due_sent_and_ended_in_this_order,
+    dead_letters::a_retry_ends_once,
+    dead_letters::a_closed_letter_stays_closed,
+    dead_letters::a_page_of_a_job_is_begun_once,
     automations::automations_keep_their_versions,
     automations::a_stale_update_is_refused,
     automations::a_taken_name_is_told,
@@ -64,4 +89,22 @@ on_both! {
     rest::quarantine_is_bounded,
     rest::a_schema_grows_a_version_only_when_it_changes,
     rest::stats_count_one_tenant,
+    scheduled::a_repeat_of_what_waits_is_answered_like_the_first,
+    scheduled::what_is_due_is_taken_once_and_again_when_it_was_left,
+    scheduled::of_many_replicas_one_takes_an_event,
+    scheduled::a_cancelled_event_never_happens,
+    scheduled::what_waits_is_listed_by_when_it_is_due,
+    audit::events_are_counted_by_what_became_of_them,
+    audit::what_the_bus_had_and_nobody_handled_is_found,
+    audit::rows_without_their_event_are_found,
+    trace::a_chain_is_read_upwards_and_level_by_level,
+    captures::later_captures_are_numbered_by_stage,
+    captures::what_has_expired_is_told_then_deleted_then_forgotten,
+    captures::several_may_delete_at_once,
+    captures::captures_are_deleted_by_hand_with_a_reason,
+    captures::a_policy_is_set_replaced_and_deleted,
+    captures::an_expunged_payload_is_gone_with_its_replays_and_captures,
+    captures::expunging_again_takes_out_a_later_replay,
+    captures::a_capture_never_survives_an_expunge,
+    captures::keys_are_forgotten_a_few_at_once,
 }

@@ -37,20 +37,13 @@ async fn a_sqlite_file_is_opened_again() {
 }
 
 #[tokio::test]
-async fn encryption_is_refused_and_not_skipped() {
-    let url = "postgres://omni:hunter2@127.0.0.1:1/omni?sslmode=require";
-    let error = Store::open(&Location::Postgres(url.into())).await.unwrap_err();
-    assert!(matches!(error, Error::Tls), "{error}");
-    assert!(!format!("{:?}", Location::Postgres(url.into())).contains("hunter2"));
-}
-
-#[tokio::test]
 async fn an_absent_server_is_told_without_the_password() {
     let url = "postgres://omni:hunter2@127.0.0.1:1/omni";
     let error = Store::open(&Location::Postgres(url.into())).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("127.0.0.1") && text.contains("refused"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+    assert!(!format!("{:?}", Location::Postgres(url.into())).contains("hunter2"));
     let error = Store::open(&Location::Postgres("not a url".into())).await.unwrap_err();
     assert!(matches!(error, Error::Location(_)), "{error}");
 }

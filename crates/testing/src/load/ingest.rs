@@ -24,7 +24,7 @@ const SETTLE_MAX: Duration = Duration::from_mins(1);
 pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     let folder = tempfile::tempdir()?;
     let disk = sync_micros(folder.path())?;
-    let server = Server::start(options, folder.path()).await?;
+    let server = Server::start(options, folder.path(), &[]).await?;
     let target = Target::new(server.addr, &Random::from_entropy());
     target.create_source().await?;
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use crate::load::error::Error;
 
@@ -17,9 +18,23 @@ pub(crate) struct Ledger {
     again: VecDeque<u64>,
     /// On the wire now.
     open: BTreeSet<u64>,
-    acknowledged: HashMap<u64, String>,
+    /// Of what was never acknowledged: how many acknowledgements there were when it was first sent.
+    sent_after: HashMap<u64, usize>,
+    acks: Vec<Ack>,
+    /// Places in `acks` by number.
+    acknowledged: HashMap<u64, usize>,
+    first_ack: Option<Instant>,
     resent: u64,
+    refused: u64,
     contradictions: u64,
+}
+
+/// The first acknowledgement of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ack {
+    pub(crate) event_id: String,
+    /// How many acknowledgements there were when the number was first sent: those events are older.
+    pub(crate) sent_after: usize,
 }
 
 impl Ledger {
@@ -29,8 +44,12 @@ impl Ledger {
             next: 1,
             again: VecDeque::new(),
             open: BTreeSet::new(),
+            sent_after: HashMap::new(),
+            acks: Vec::new(),
             acknowledged: HashMap::new(),
+            first_ack: None,
             resent: 0,
+            refused: 0,
             contradictions: 0,
         })
     }
@@ -56,6 +75,7 @@ impl Ledger {
 
     fn send(&mut self, number: u64) -> Result<(), Error> {
         self.open.insert(number);
+        self.sent_after.entry(number).or_insert(self.acks.len());
         Ok(writeln!(self.file, "sent {number}")?)
     }
 
@@ -63,9 +83,14 @@ impl Ledger {
     pub(crate) fn acknowledge(&mut self, number: u64, event_id: String) -> Result<(), Error> {
         self.open.remove(&number);
         writeln!(self.file, "acknowledged {number} {event_id}")?;
-        if let Some(before) = self.acknowledged.insert(number, event_id.clone()) {
-            self.contradictions += u64::from(before != event_id);
+        self.first_ack.get_or_insert_with(Instant::now);
+        if let Some(place) = self.acknowledged.get(&number) {
+            self.contradictions += u64::from(self.acks[*place].event_id != event_id);
+            return Ok(());
         }
+        let sent_after = self.sent_after.remove(&number).unwrap_or_default();
+        self.acknowledged.insert(number, self.acks.len());
+        self.acks.push(Ack { event_id, sent_after });
         Ok(())
     }
 
@@ -81,11 +106,27 @@ impl Ledger {
     pub(crate) fn put_back(&mut self, number: u64) {
         self.open.remove(&number);
         self.again.push_back(number);
+        self.refused += 1;
     }
 
-    /// Event ids by number.
-    pub(crate) fn acknowledged(&self) -> &HashMap<u64, String> {
-        &self.acknowledged
+    /// Every acknowledgement, in the order in which they came.
+    pub(crate) fn acks(&self) -> &[Ack] {
+        &self.acks
+    }
+
+    /// Begins to wait for a first acknowledgement.
+    pub(crate) fn watch(&mut self) {
+        self.first_ack = None;
+    }
+
+    /// When the first acknowledgement came since [`Ledger::watch`].
+    pub(crate) fn first_ack(&self) -> Option<Instant> {
+        self.first_ack
+    }
+
+    /// How often the server said "not now".
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// How often something was sent a second time.
@@ -117,7 +158,8 @@ mod tests {
         ledger.end_round().unwrap();
         assert_eq!(ledger.take_again().unwrap(), Some(3));
         assert_eq!(ledger.take_again().unwrap(), None);
-        assert_eq!(ledger.acknowledged().len(), 2);
+        let ack = |event_id: &str, sent_after| Ack { event_id: event_id.into(), sent_after };
+        assert_eq!(ledger.acks(), [ack("b", 0), ack("a", 0)], "the first sending counts");
         let text = std::fs::read_to_string(path).unwrap();
         assert!(text.starts_with("sent 1\nsent 2\nacknowledged 2 b\nsent 1\n"), "{text}");
     }

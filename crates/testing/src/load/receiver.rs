@@ -44,6 +44,12 @@ impl Receiver {
     pub(crate) fn effects(&self) -> Vec<Effect> {
         self.effects.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// When the first request after a moment came.
+    pub(crate) fn first_after(&self, moment: Instant) -> Option<Instant> {
+        let effects = self.effects.lock().unwrap_or_else(PoisonError::into_inner);
+        effects.iter().rev().map(|effect| effect.at).take_while(|at| *at > moment).last()
+    }
 }
 
 impl Drop for Receiver {

@@ -25,15 +25,20 @@ const MICROS_PER_TICK: u64 = 10_000;
 pub(crate) struct Server {
     child: Child,
     pub(crate) addr: SocketAddr,
+    pub(crate) started: Instant,
     /// From the start of the process to its first "ready".
     pub(crate) ready_after: Duration,
     log: PathBuf,
 }
 
 impl Server {
-    /// Starts the program on `folder/data` and waits until it is ready. Settings of the caller's
-    /// environment (`OMNI_DATABASE_URL`, …) hold for it too.
-    pub(crate) async fn start(options: &Options, folder: &Path) -> Result<Self, Error> {
+    /// Starts the program on `folder/data` with these variables and waits until it is ready. Settings of the caller's
+    /// environment hold for it too.
+    pub(crate) async fn start(
+        options: &Options,
+        folder: &Path,
+        variables: &[(&str, String)],
+    ) -> Result<Self, Error> {
         let addr = free_address()?;
         let omni = options.omni.canonicalize().map_err(|error| {
             Error::new(format!("--omni {}: {error}; build it first", options.omni.display()))
@@ -51,11 +56,12 @@ impl Server {
             .current_dir(folder)
             .env("OMNI_EGRESS_ALLOW_LOOPBACK", "true")
             .env("OMNI_LOG", &options.log)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output)
             .spawn()?;
-        let mut server = Self { child, addr, ready_after: Duration::ZERO, log };
+        let mut server = Self { child, addr, started, ready_after: Duration::ZERO, log };
         server.wait_ready(started).await?;
         server.ready_after = started.elapsed();
         Ok(server)

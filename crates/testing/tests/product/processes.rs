@@ -1,9 +1,8 @@
-//! The binary as a process of its own: signals, the demo, the command line, kill -9.
+//! The binary as a process of its own: signals, the demo, the command line, two at once.
 
 use omni_store::{Location, testing};
 use omni_testing::{Http, NatsServer, PATIENCE, Receiver};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::process::{Process, omni};
 
@@ -156,29 +155,6 @@ async fn the_examples_run() {
     ] {
         assert!(logged.contains(line), "`{line}` is not in {logged}");
     }
-}
-
-/// Killed under load again and again: what was acknowledged is there, handled, and took effect once. The full count is
-/// `cargo xtask campaign kill`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kill_minus_nine_loses_nothing() {
-    let omni = omni().as_std().get_program().to_owned();
-    let output = Command::new(env!("CARGO_BIN_EXE_omni-load"))
-        .args(["kill", "--rounds", "5", "--omni"])
-        .arg(omni)
-        .output()
-        .await
-        .unwrap();
-    let report = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{report}");
-    assert!(
-        report.contains("lost 0") && report.contains("dup-effects 0") && report.contains("stuck 0"),
-        "{report}"
-    );
 }
 
 /// Two processes share one PostgreSQL and one NATS: each takes events in, each handles some, and each event once.

@@ -1,0 +1,101 @@
+//! The agent that deletes what is over: captures that have expired, the rows of those deleted long ago, and keys under
+//! which no repeat is recognised any more.
+//!
+//! It must stay true that it takes little at once, so that it keeps no event waiting, and that it may run in every
+//! replica: what one is working on the others pass by.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use omni_clock::Clock;
+use omni_store::{Error, Store, events::purge_keys, payloads};
+use tokio_util::sync::CancellationToken;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_mins(1);
+/// Captures in one transaction: a few milliseconds of the one connection that writes to SQLite.
+const CAPTURES: i64 = 256;
+/// Keys in one transaction.
+const KEYS: i64 = 1024;
+/// The pause between transactions, for whoever wants to write.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long the row of a deleted capture says when and why it was deleted.
+const ROWS_STAY: TimeDelta = TimeDelta::days(30);
+
+/// Deletes what is over.
+#[derive(Debug)]
+pub(crate) struct Housekeeping {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What one round did.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Done {
+    expired: usize,
+    removed: usize,
+    keys: usize,
+}
+
+impl Housekeeping {
+    /// Runs until stopped; what it has not finished then is left for the next start.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        stop.run_until_cancelled(async {
+            loop {
+                match self.round().await {
+                    Ok(done) if done == Done::default() => {}
+                    Ok(Done { expired, removed, keys }) => {
+                        tracing::info!(expired, removed, keys, "housekeeping is done");
+                    }
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "housekeeping goes on in a minute");
+                    }
+                }
+                self.clock.sleep(EVERY).await;
+            }
+        })
+        .await;
+    }
+
+    async fn round(&self) -> Result<Done, Error> {
+        let now = self.clock.now();
+        let mut done = Done::default();
+        loop {
+            let mut conn = self.store.write().await?;
+            let expired = payloads::expire(&mut conn, None, now, CAPTURES).await?;
+            drop(conn);
+            done.expired += expired;
+            if self.is_last(expired, CAPTURES).await {
+                break;
+            }
+        }
+        loop {
+            let mut conn = self.store.write().await?;
+            let removed = payloads::remove(&mut conn, now - ROWS_STAY, CAPTURES).await?;
+            drop(conn);
+            done.removed += removed;
+            if self.is_last(removed, CAPTURES).await {
+                break;
+            }
+        }
+        loop {
+            let mut conn = self.store.write().await?;
+            let keys = purge_keys(&mut conn, now, KEYS).await?;
+            drop(conn);
+            done.keys += keys;
+            if self.is_last(keys, KEYS).await {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Whether nothing more is to be found; otherwise it makes a pause.
+    async fn is_last(&self, found: usize, most: i64) -> bool {
+        let is_last = (found as i64) < most;
+        if !is_last {
+            self.clock.sleep(PAUSE).await;
+        }
+        is_last
+    }
+}
