@@ -1,7 +1,7 @@
 //! What can be typed. Parsing only: nothing here does anything.
 
-mod dead_letters;
 mod captures;
+mod dead_letters;
 mod events;
 mod replays;
 mod traces;
@@ -11,15 +11,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::dead_letters::{
-    DeadLetter, DeadLetterFilter, ListDeadLetters, RetryDeadLetters,
-};
 pub(crate) use self::captures::{
     Capture, CapturePolicy, DeleteCaptures, ExpireCaptures, ExpungeEvent, SetCapturePolicy,
 };
-pub(crate) use self::traces::Doctor;
+pub(crate) use self::dead_letters::{
+    DeadLetter, DeadLetterFilter, ListDeadLetters, RetryDeadLetters,
+};
 pub(crate) use self::events::{ListEvents, TailEvents};
 pub(crate) use self::replays::{Replay, StartReplay};
+pub(crate) use self::traces::Doctor;
 
 /// Omni: events in, automations matched, actions out.
 #[derive(Debug, Parser)]
@@ -126,9 +126,9 @@ pub(crate) struct Apply {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Event {
     /// Trigger an event by hand
-    Create(CreateEvent),
+    Create(Box<CreateEvent>),
     /// The newest events first
-    List(ListEvents),
+    List(Box<ListEvents>),
     /// One event with its payload and outcome
     Get {
         /// Id of the event

@@ -79,6 +79,9 @@ pub struct Error {
     pub message: String,
     /// Whether the same call may succeed later.
     pub retryable: bool,
+    /// Whether it is the installation itself that is away, such as its store: then nothing was tried, and the engine waits
+    /// for it whatever the retry policy of the action says.
+    pub is_outage: bool,
     /// The wait that the other side asked for.
     pub retry_after: Option<Duration>,
     /// What is known about the run, such as the status of a reply.
@@ -88,12 +91,23 @@ pub struct Error {
 impl Error {
     /// A failure that repeats however often it is tried.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), retryable: false, retry_after: None, result: None }
+        Self {
+            message: message.into(),
+            retryable: false,
+            is_outage: false,
+            retry_after: None,
+            result: None,
+        }
     }
 
     /// A failure that may pass.
     pub fn transient(message: impl Into<String>) -> Self {
         Self { retryable: true, ..Self::permanent(message) }
+    }
+
+    /// A failure of the installation itself, in which nothing was done.
+    pub fn outage(message: impl Into<String>) -> Self {
+        Self { is_outage: true, ..Self::transient(message) }
     }
 }
 

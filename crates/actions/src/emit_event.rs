@@ -122,15 +122,17 @@ impl Action for EmitEvent {
 }
 
 fn failure(error: AppendError) -> Error {
-    let retryable = match &error {
-        AppendError::Overloaded | AppendError::Stopped | AppendError::Store(_) => true,
+    match &error {
+        // Appending under the key of the effect is harmless however often it is done.
+        AppendError::Overloaded | AppendError::Stopped | AppendError::Store(_) => {
+            Error::outage(error.to_string())
+        }
         AppendError::Refused(_)
         | AppendError::Metadata { .. }
         | AppendError::TooLarge { .. }
         | AppendError::Conflict { .. }
-        | AppendError::Loop { .. } => false,
-    };
-    Error { retryable, ..Error::permanent(error.to_string()) }
+        | AppendError::Loop { .. } => Error::permanent(error.to_string()),
+    }
 }
 
 #[cfg(test)]

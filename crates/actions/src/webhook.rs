@@ -223,6 +223,7 @@ impl Action for Webhook {
         Err(Error {
             message: format!("{host} answered {}", response.status),
             retryable: is_transient(response.status),
+            is_outage: false,
             retry_after: retry_after
                 .and_then(|value| omni_retry::retry_after(value, self.clock.now())),
             result: Some(result),

@@ -1,8 +1,8 @@
 //! The JSON documents of the surface, where they are not the types of the crates below themselves.
 
 mod automations;
-mod dead_letters;
 mod captures;
+mod dead_letters;
 mod payloads;
 mod replays;
 
@@ -20,11 +20,11 @@ use crate::operations;
 
 pub(crate) use self::{
     automations::{AutomationDocument, ExecutionDocument},
-    dead_letters::{DeadLetterDocument, DeadLetterStoryDocument, RetryJobDocument},
     captures::{
         DeletedDocument, DueDocument, ExpiryDocument, ExpungedDocument, ExpungedEventDocument,
         PolicyDocument,
     },
+    dead_letters::{DeadLetterDocument, DeadLetterStoryDocument, RetryJobDocument},
     payloads::{Kept, PayloadDocument},
     replays::{PlanDocument, ReplayAnswer, ReplayDocument, Replayed},
 };

@@ -16,11 +16,12 @@ use std::sync::Arc;
 
 use axum::{Router, middleware};
 use omni_proto::{
-    dead_letter_service_server::DeadLetterServiceServer,
     FILE_DESCRIPTOR_SET, MESSAGE_MAX, admin_service_server::AdminServiceServer,
     automation_service_server::AutomationServiceServer,
-    capture_service_server::CaptureServiceServer, event_service_server::EventServiceServer,
-    registry_service_server::RegistryServiceServer, replay_service_server::ReplayServiceServer, source_service_server::SourceServiceServer,
+    capture_service_server::CaptureServiceServer,
+    dead_letter_service_server::DeadLetterServiceServer, event_service_server::EventServiceServer,
+    registry_service_server::RegistryServiceServer, replay_service_server::ReplayServiceServer,
+    source_service_server::SourceServiceServer,
 };
 use tonic::service::Routes;
 use tonic_health::pb::{FILE_DESCRIPTOR_SET as HEALTH_DESCRIPTOR_SET, health_server::HealthServer};

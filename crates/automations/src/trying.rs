@@ -15,6 +15,9 @@ use crate::{
 const PAUSES_MAX: Duration = Duration::from_mins(1);
 /// When an event has been worked on for so long, what fails is not tried again.
 const RETRIES_UNTIL: Duration = Duration::from_mins(10);
+/// Pauses between looks whether an outage is over.
+const OUTAGE_PAUSE: Duration = Duration::from_millis(50);
+const OUTAGE_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Longest error that is kept, in bytes: remote parties write as much as they like.
 const ERROR_LEN_MAX: usize = 4096;
 
@@ -65,7 +68,7 @@ impl Runner {
             Err(error) => Err((format!("config{}: {error}", error.pointer), Value::Null)),
             Ok(config) => loop {
                 attempts += 1;
-                let error = match self.attempt(call, action, config.clone()).await {
+                let error = match self.tried(call, action, &config).await {
                     Ok(result) => break Ok(result),
                     Err(error) => error,
                 };
@@ -88,6 +91,28 @@ impl Runner {
         let action = action.kind.clone();
         let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         ActionResult { action, status, result, error, attempts, duration_ms }
+    }
+
+    /// One try that says something about the action. While the installation itself is away nothing is tried, so an outage
+    /// of our own store ends no execution: the event waits for it, as long as the process lives.
+    async fn tried(
+        &self,
+        call: &Call<'_>,
+        action: &CompiledAction,
+        config: &Value,
+    ) -> Result<Value, Error> {
+        let mut outages = 0u32;
+        loop {
+            match self.attempt(call, action, config.clone()).await {
+                Err(error) if error.is_outage => {
+                    tracing::warn!(action = action.kind, event = %call.event.id, error = %error, "an action waits for an outage to end");
+                }
+                done => return done,
+            }
+            let pause = OUTAGE_PAUSE.saturating_mul(1 << outages.min(7)).min(OUTAGE_PAUSE_MAX);
+            self.clock.sleep(pause).await;
+            outages += 1;
+        }
     }
 
     /// One try. A panic is a fault of the action and must not take the other actions of the event with it.

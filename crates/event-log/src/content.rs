@@ -87,7 +87,6 @@ mod tests {
         metadata
     }
 
-
     #[test]
     fn a_message_tells_who_wrote_what() {
         let payload = r#"{"messageId":"m-1","from":{"id":"+49151","tags":["vip"]},

@@ -22,8 +22,8 @@ mod trace;
 pub use appender::Appender;
 pub use audit::{AUDIT_GRACE, Audit, Audited, Auditor, Finding, OrgCounts, Report, Severity};
 pub use capture::{
-    Capture, CaptureAgent, CapturePolicy, Captures, Failure, PolicyError, PolicyFault, Stage, StoredPolicy,
-    UnknownStage, kept_headers,
+    Capture, CaptureAgent, CapturePolicy, Captures, Failure, PolicyError, PolicyFault, Stage,
+    StoredPolicy, UnknownStage, kept_headers,
 };
 pub use closing::Closing;
 pub use dead_letters::{
@@ -35,9 +35,9 @@ pub use log::{Appended, Config, EventLog, Parts, Stats, open};
 pub use publisher::Publisher;
 pub use repeats::Repeats;
 pub use replay::{
-    IDS_MAX as REPLAY_IDS_MAX, Job as ReplayJob, Plan as ReplayPlan, RATE_DEFAULT as REPLAY_RATE_DEFAULT,
-    RATE_MAX as REPLAY_RATE_MAX, ReplayError, Replays, Runner as ReplayRunner, Selection as ReplaySelection,
-    Spec as ReplaySpec,
+    IDS_MAX as REPLAY_IDS_MAX, Job as ReplayJob, Plan as ReplayPlan,
+    RATE_DEFAULT as REPLAY_RATE_DEFAULT, RATE_MAX as REPLAY_RATE_MAX, ReplayError, Replays,
+    Runner as ReplayRunner, Selection as ReplaySelection, Spec as ReplaySpec,
 };
 pub use scheduled::{Cancelled, SCHEDULE_DAYS_MAX, ScheduleError, Timer};
 pub use trace::{Node, NodeKind, TRACE_NODES_MAX, Trace};

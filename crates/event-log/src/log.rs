@@ -229,7 +229,10 @@ impl EventLog {
     }
 
     /// Bounds what waits, including what the appender has taken but not committed, in events and in bytes.
-    pub(crate) fn make_room(&self, draft: &Draft) -> Result<[OwnedSemaphorePermit; 2], AppendError> {
+    pub(crate) fn make_room(
+        &self,
+        draft: &Draft,
+    ) -> Result<[OwnedSemaphorePermit; 2], AppendError> {
         let capture = draft.capture.as_ref().map_or(0, crate::Capture::bytes);
         let text = draft.metadata.content_text.as_ref().map_or(0, String::len);
         let extra = draft.metadata.extra.as_ref().map_or(0, |extra| extra.as_bytes().len());

@@ -3,7 +3,7 @@
 //! It must stay true that history does not change, that one replay brings back each original once at most, whoever dies
 //! meanwhile, and that nothing happens unless it was asked for: a plan only counts.
 
-mod again;
+pub(crate) mod again;
 mod job;
 mod pace;
 mod position;
@@ -22,7 +22,7 @@ use omni_store::{
 };
 use uuid::Uuid;
 
-use self::{again::again, position::Position};
+use self::{again::of_job, position::Position};
 use crate::{AppendError, Appended, EventLog};
 
 pub use self::{
@@ -116,9 +116,7 @@ impl Replays {
         let mut conn = self.log.parts.store.read().await?;
         let types = walk::counts(&mut conn, walk).await?;
         let succeeded = match spec.automation_id {
-            Some(id) if !spec.repeat_effects => {
-                Some(walk::succeeded(&mut conn, walk, id).await?)
-            }
+            Some(id) if !spec.repeat_effects => Some(walk::succeeded(&mut conn, walk, id).await?),
             _ => None,
         };
         Ok(Plan { types, succeeded })
@@ -237,7 +235,7 @@ impl Replays {
         let replay = Replay { id: replay_id, automation_id, repeat_effects, dead_letter: false };
         let schema_version = found.event.schema_version;
         // The payload fitted its schema when it was taken in; a schema that has become stricter changes no history.
-        Ok(Some(self.log.append_checked(again(&found.event, replay), schema_version).await?))
+        Ok(Some(self.log.append_checked(of_job(found.event, replay), schema_version).await?))
     }
 
     /// The loop that carries replays out; every replica runs one.

@@ -227,7 +227,7 @@ async fn a_policy_that_cannot_be_read_keeps_nothing() {
         policy: r#"{"ofANewerRelease":true}"#.into(),
         updated_at: ManualClock::at_unix(0).now(),
     };
-    omni_store::capture_policies::set(&mut *store.write().await.unwrap(), &row).await.unwrap();
+    omni_store::capture_policies::set(&mut store.write().await.unwrap(), &row).await.unwrap();
     let rig = Rig::on(store).await;
     let id = rig.append("custom.x", Some(at(Stage::WebhookRaw, b"raw"))).await;
     assert!(rig.rows(id).await.is_empty());

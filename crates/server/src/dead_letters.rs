@@ -215,7 +215,8 @@ impl BusLetters {
             received_at: event.received_at,
         };
         let mut conn = self.store.write().await?;
-        Ok(commit_batch(&mut conn, &[Done { outcome, executions: Vec::new(), dead: Vec::new() }]).await?)
+        Ok(commit_batch(&mut conn, &[Done { outcome, executions: Vec::new(), dead: Vec::new() }])
+            .await?)
     }
 }
 

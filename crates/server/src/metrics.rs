@@ -95,12 +95,21 @@ impl Collector for Counts {
         behind.encode(encoder.encode_descriptor("log_behind", help, None, MetricType::Gauge)?)?;
         let open = ConstGauge::new(self.dead_letters.open());
         let help = "Dead letters that nobody is done with";
-        let gauge = encoder.encode_descriptor("dead_letters_open", help, None, MetricType::Gauge)?;
+        let gauge =
+            encoder.encode_descriptor("dead_letters_open", help, None, MetricType::Gauge)?;
         open.encode(gauge)?;
         if let Some(audited) = self.log.audited() {
             let gauges = [
-                ("conservation_difference", "Events too many or too few in the accounts of the last audit", audited.difference),
-                ("conservation_lost", "Events that nobody has handled and nobody will", audited.lost),
+                (
+                    "conservation_difference",
+                    "Events too many or too few in the accounts of the last audit",
+                    audited.difference,
+                ),
+                (
+                    "conservation_lost",
+                    "Events that nobody has handled and nobody will",
+                    audited.lost,
+                ),
             ];
             for (name, help, value) in gauges {
                 let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

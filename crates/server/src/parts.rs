@@ -9,9 +9,7 @@ use omni_automations::{Automations, Engine, EngineConfig};
 use omni_clock::{Clock, Random, SystemClock};
 use omni_egress::Egress;
 use omni_event_bus::{EmbeddedOptions, EventBus, Sync};
-use omni_event_log::{
-    Appender, CaptureAgent, DeadLetterAgent, DeadLetters, EventLog, Publisher,
-};
+use omni_event_log::{Appender, CaptureAgent, DeadLetterAgent, DeadLetters, EventLog, Publisher};
 use omni_registry::Registry;
 use omni_sources::{Sources, bridge::Bridge, webhook::Receiver};
 use omni_store::{Location, Store};

@@ -10,8 +10,8 @@ mod list;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
-    ExpressionMethods as _, Insertable, QueryDsl as _, Queryable, Selectable,
-    SelectableHelper as _, insert_into,
+    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, Queryable,
+    Selectable, SelectableHelper as _, insert_into, query_dsl::methods, upsert::excluded,
 };
 use uuid::Uuid;
 
@@ -91,10 +91,34 @@ pub fn id_of(consumer: &str, event_id: Uuid) -> Uuid {
     Uuid::new_v5(&event_id, consumer.as_bytes())
 }
 
-/// Adds what was given up; what is there already stays as it is.
-pub(crate) async fn insert(conn: &mut Conn, letters: &[&NewDeadLetter]) -> Result<()> {
-    let inserts: Vec<_> = chunks(conn.kind(), letters)
-        .map(|chunk| insert_into(d::table).values(chunk.to_vec()).on_conflict_do_nothing())
+/// Adds what was given up, each id once. An open letter stays as it is; one that was closed before this failure is opened
+/// again and told again. Its retries are counted on: they name the events that retry it.
+pub(crate) async fn insert<'a>(
+    conn: &mut Conn,
+    letters: impl Iterator<Item = &'a NewDeadLetter>,
+) -> Result<()> {
+    let mut letters: Vec<_> = letters.collect();
+    // In their order, so that two processes cannot lock each other out.
+    letters.sort_by_key(|letter| letter.id);
+    letters.dedup_by_key(|letter| letter.id);
+    let inserts: Vec<_> = chunks(conn.kind(), &letters)
+        .map(|chunk| {
+            let upsert =
+                insert_into(d::table).values(chunk.to_vec()).on_conflict(d::id).do_update().set((
+                    d::status.eq(excluded(d::status)),
+                    d::version.eq(excluded(d::version)),
+                    d::attempts.eq(excluded(d::attempts)),
+                    d::errors.eq(excluded(d::errors)),
+                    d::next_retry_at.eq(excluded(d::next_retry_at)),
+                    d::retry_event_id.eq(None::<Uuid>),
+                    d::dead_at.eq(excluded(d::dead_at)),
+                    d::changed_at.eq(excluded(d::changed_at)),
+                    d::told.eq(excluded(d::told)),
+                ));
+            let is_closed = d::status.eq(RESOLVED).or(d::status.eq(ABANDONED));
+            let is_closed = is_closed.and(d::changed_at.lt(excluded(d::dead_at)));
+            methods::FilterDsl::filter(upsert, is_closed)
+        })
         .collect();
     let statements = collect_each(conn.kind(), &inserts)?;
     conn.execute_each(&statements).await?;

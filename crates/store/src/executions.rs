@@ -113,9 +113,7 @@ async fn insert_all(conn: &mut Conn, batch: &[Done]) -> Result<()> {
         .collect();
     statements.extend(collect_each(kind, &inserts)?);
     conn.execute_each(&statements).await?;
-    let mut dead: Vec<&NewDeadLetter> = batch.iter().flat_map(|done| &done.dead).collect();
-    dead.sort_by_key(|letter| letter.id);
-    dead_letters::insert(conn, &dead).await
+    dead_letters::insert(conn, batch.iter().flat_map(|done| &done.dead)).await
 }
 
 /// Which executions are wanted; what is `None` does not matter.

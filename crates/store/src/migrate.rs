@@ -142,8 +142,7 @@ mod tests {
     async fn old_rows_survive_on_sqlite() {
         use diesel::Connection as _;
         let lite = diesel::SqliteConnection::establish(":memory:").unwrap();
-        let values =
-            ["x'01900000000070008000000000000001'", "x'00ff61'", "1795255200123456"];
+        let values = ["x'01900000000070008000000000000001'", "x'00ff61'", "1795255200123456"];
         old_rows_survive(Conn::sqlite(lite, None), values).await;
     }
 
@@ -153,9 +152,10 @@ mod tests {
         let crate::Location::Postgres(url) = location else { panic!("a schema on PostgreSQL") };
         let (client, connection) =
             tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-        let pg = diesel_async::AsyncPgConnection::try_from_client_and_connection(client, connection)
-            .await
-            .unwrap();
+        let pg =
+            diesel_async::AsyncPgConnection::try_from_client_and_connection(client, connection)
+                .await
+                .unwrap();
         let values = [
             "'01900000-0000-7000-8000-000000000001'",
             "'\\x00ff61'",

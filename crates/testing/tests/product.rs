@@ -13,10 +13,10 @@ mod bad_values;
 mod bus_faults;
 #[path = "product/campaigns.rs"]
 mod campaigns;
-#[path = "product/database_faults.rs"]
-mod database_faults;
 #[path = "product/captures.rs"]
 mod captures;
+#[path = "product/database_faults.rs"]
+mod database_faults;
 #[path = "product/dead_letters.rs"]
 mod dead_letters;
 #[path = "product/grpc.rs"]
@@ -29,10 +29,10 @@ mod loop_guard;
 mod process;
 #[path = "product/processes.rs"]
 mod processes;
-#[path = "product/scheduled.rs"]
-mod scheduled;
 #[path = "product/replays.rs"]
 mod replays;
+#[path = "product/scheduled.rs"]
+mod scheduled;
 #[path = "product/security.rs"]
 mod security;
 #[path = "product/surface.rs"]

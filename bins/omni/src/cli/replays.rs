@@ -7,7 +7,7 @@ use super::Page;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Replay {
     /// Bring events back; without --run it only tells what would come back
-    Start(StartReplay),
+    Start(Box<StartReplay>),
     /// How far a replay is
     Status {
         /// Id of the replay

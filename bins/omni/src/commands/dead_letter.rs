@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
+use omni_clock::{Clock as _, SystemClock};
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 
@@ -113,9 +114,9 @@ async fn retry_all(retry: &RetryDeadLetters, client: &Client, out: Out) -> Resul
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} retries begun") {
         bar.set_style(style);
     }
-    let id = text(&job, "/id");
+    let (id, clock) = (text(&job, "/id"), SystemClock::new());
     while job.get("finishedAt").is_none_or(Value::is_null) {
-        tokio::time::sleep(LOOK_EVERY).await;
+        clock.sleep(LOOK_EVERY).await;
         (answer, job) = look(&id, client).await?;
         bar.set_position(job.get("done").and_then(Value::as_u64).unwrap_or(0));
     }

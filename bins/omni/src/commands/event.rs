@@ -153,7 +153,11 @@ async fn create(event: &CreateEvent, client: &Client, out: Out) -> Result<(), Er
         payload: payload(&event.payload)?,
         metadata,
         priority: event.priority.as_deref(),
-        scheduled_at: event.at.as_deref().map(|at| time(at, SystemClock::new().now())).transpose()?,
+        scheduled_at: event
+            .at
+            .as_deref()
+            .map(|at| time(at, SystemClock::new().now()))
+            .transpose()?,
     };
     let body = serde_json::to_vec(&trigger)
         .map_err(|error| Error::Usage(format!("--payload cannot be sent: {error}")))?;

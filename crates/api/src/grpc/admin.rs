@@ -1,8 +1,8 @@
 //! `omni.v1.AdminService`.
 
 use omni_proto::{
-    ActionKind, AuditRequest, AuditResponse, ListActionsRequest, ListActionsResponse, StatsRequest, StatsResponse,
-    admin_service_server::AdminService,
+    ActionKind, AuditRequest, AuditResponse, ListActionsRequest, ListActionsResponse, StatsRequest,
+    StatsResponse, admin_service_server::AdminService,
 };
 use tonic::{Request, Response};
 

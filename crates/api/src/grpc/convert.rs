@@ -4,11 +4,11 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use omni_events::{Direction, Event, Metadata, Priority, Replay};
 use omni_proto::{self as proto, Timestamp};
+use omni_store::expunges::ExpungeRow;
 use omni_store::{
     events::{Outcome, StoredEvent},
     scheduled::{CANCELLED, Scheduled},
 };
-use omni_store::expunges::ExpungeRow;
 use serde::Serialize;
 use uuid::Uuid;
 

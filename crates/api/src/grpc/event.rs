@@ -5,10 +5,10 @@ use std::pin::Pin;
 use futures_util::{Stream, StreamExt as _};
 use omni_events::{EventType, Payload};
 use omni_proto::{
-    CancelEventRequest, CancelEventResponse, EventPayload, GetEventRequest, GetEventResponse, ListEventPayloadsRequest,
-    ListEventPayloadsResponse, ListEventsRequest, ListEventsResponse, Order as ProtoOrder,
-    SubscribeEventsRequest, SubscribeEventsResponse, TraceEventRequest, TraceEventResponse,
-    TriggerEventRequest, TriggerEventResponse,
+    CancelEventRequest, CancelEventResponse, EventPayload, GetEventRequest, GetEventResponse,
+    ListEventPayloadsRequest, ListEventPayloadsResponse, ListEventsRequest, ListEventsResponse,
+    Order as ProtoOrder, SubscribeEventsRequest, SubscribeEventsResponse, TraceEventRequest,
+    TraceEventResponse, TriggerEventRequest, TriggerEventResponse,
     event_service_server::EventService,
 };
 use tonic::{Request, Response, Status};

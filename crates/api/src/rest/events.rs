@@ -12,7 +12,7 @@ use crate::{
     body::Json,
     call::Call,
     correlation::CORRELATION_ID,
-    documents::{EventDocument, ExpungedDocument, ExecutionDocument, PayloadDocument, Triggered},
+    documents::{EventDocument, ExecutionDocument, ExpungedDocument, PayloadDocument, Triggered},
     operations::{
         captures,
         events::{self, EventQuery, TriggerBody},

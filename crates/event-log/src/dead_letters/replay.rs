@@ -1,14 +1,12 @@
 //! The event that retries a letter: what was given up once more, as a new event that points at the first.
 
-use omni_events::{Event, Metadata, Replay};
+use omni_events::{Event, Replay};
 use omni_store::dead_letters::DeadLetterRow;
 use uuid::Uuid;
 
 use super::{DeadLetterError, DeadLetters};
-use crate::{Dedupe, Draft};
+use crate::{Draft, replay::again::again};
 
-/// Who says so.
-const SOURCE: &str = "dead-letter";
 /// Whose keys make the retry of a letter one event.
 const SCOPE: &str = "dead_letter.retry";
 
@@ -49,22 +47,6 @@ fn draft(letter: &DeadLetterRow, original: Event, id: Uuid, retry: i32) -> Draft
     let replay =
         Replay { id: letter.head.id, automation_id, repeat_effects: false, dead_letter: true };
     let key = format!("{}:{retry}", letter.head.id);
-    let metadata = Metadata {
-        // A replay of a replay points at the first of all.
-        replay_of: original.metadata.replay_of.or(Some(original.id)),
-        replay: Some(Box::new(replay)),
-        causation_id: Some(original.id),
-        idempotency_key: Some(key.clone()),
-        ..original.metadata
-    };
-    Draft {
-        id: Some(id),
-        event_type: original.event_type,
-        source: SOURCE.to_owned(),
-        payload: original.payload,
-        time: Some(original.time),
-        metadata,
-        dedupe: Some(Dedupe { scope: SCOPE.to_owned(), key, body_hash: [0; 32] }),
-        capture: None,
-    }
+    let draft = Draft { id: Some(id), ..again(original, replay) };
+    draft.deduplicated(SCOPE, key, [0; 32])
 }

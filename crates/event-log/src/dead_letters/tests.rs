@@ -121,10 +121,7 @@ async fn a_retry_whose_process_died_before_it_was_sent_is_sent_once() {
     futures_util::future::join_all(agents.iter_mut().map(DeadLetterAgent::turn)).await;
     let sent = world.event(start.retry_event_id).await.unwrap().event;
     assert_eq!(sent.payload.as_str(), r#"{"n": 1.50}"#);
-    assert_eq!(
-        (sent.source.as_str(), sent.metadata.replay_of),
-        ("dead-letter", Some(letter.event_id))
-    );
+    assert_eq!((sent.source.as_str(), sent.metadata.replay_of), ("test", Some(letter.event_id)));
     let replay = sent.metadata.replay.unwrap();
     assert_eq!((replay.id, replay.dead_letter, replay.repeat_effects), (letter.id, true, false));
     assert_eq!(world.events().await, before + 1, "once, however many agents send it");

@@ -25,7 +25,7 @@ use omni_store::{
 };
 use serde::Serialize;
 
-use super::{SCOPE, Spec, again::again, corrupt, pace::Pace, position::Position, runner::LEASE};
+use super::{SCOPE, Spec, again::of_job, corrupt, pace::Pace, position::Position, runner::LEASE};
 use crate::{AppendError, Draft, EventLog, delivery::chain};
 
 /// Places that are read at once.
@@ -178,7 +178,7 @@ impl<'a> Carried<'a> {
                 bytes = 0;
             }
             bytes += size;
-            drafts.push((event.schema_version, again(&event, self.replay())));
+            drafts.push((event.schema_version, of_job(event, self.replay())));
         }
         if let Err(end) = self.append(&mut drafts).await? {
             return Ok(Err(end));

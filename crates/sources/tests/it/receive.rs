@@ -54,7 +54,10 @@ async fn a_verified_push_is_stored_byte_for_byte() {
     assert_eq!(captured[0].head.stage, "webhook_raw");
     assert_eq!(captured[0].head.content_type.as_deref(), Some("application/json"));
     assert_eq!(captured[0].body, omni_store::payloads::Body::Payload);
-    assert!(captured[0].head.headers.contains(&signature) && !captured[0].head.headers.contains("canary"));
+    assert!(
+        captured[0].head.headers.contains(&signature)
+            && !captured[0].head.headers.contains("canary")
+    );
 }
 
 #[tokio::test]

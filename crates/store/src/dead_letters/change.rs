@@ -24,11 +24,7 @@ const BY_RETRY: &str = "retry";
 
 /// Adds what was given up; what is there already stays as it is.
 pub fn add<'a>(conn: &'a mut Conn, letters: &'a [NewDeadLetter]) -> Answer<'a, ()> {
-    Box::pin(async move {
-        let mut letters: Vec<&NewDeadLetter> = letters.iter().collect();
-        letters.sort_by_key(|letter| letter.id);
-        super::insert(conn, &letters).await
-    })
+    Box::pin(super::insert(conn, letters.iter()))
 }
 
 /// The beginning of a retry.

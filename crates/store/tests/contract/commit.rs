@@ -6,7 +6,8 @@ use omni_events::{Direction, Metadata, Payload, Priority, Replay};
 use omni_store::{
     Error, Store,
     events::{self, Committed, NewPayload},
-    outbox, payloads::{self, Body},
+    outbox,
+    payloads::{self, Body},
 };
 
 use crate::fixtures::{commit, event, id, keyed, later, now, of_org, plain, sequence, writer};

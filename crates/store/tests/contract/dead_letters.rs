@@ -305,3 +305,24 @@ pub(crate) async fn a_page_of_a_job_is_begun_once(store: &Store) {
     drop(conn);
     assert_eq!(get(store, 1).await.head.retry_event_id, Some(id(51)));
 }
+
+/// What fails again after it was closed is open again, and what is told late changes nothing.
+pub(crate) async fn a_closed_letter_is_opened_by_a_later_failure_only(store: &Store) {
+    add(store, &[letter(1), letter(1)]).await;
+    let (org, id) = ("default", letter(1).id);
+    let mut conn = store.write().await.unwrap();
+    letters::set_told(&mut conn, &[id]).await.unwrap();
+    assert!(letters::resolve(&mut conn, (org, id), Some("paid"), "ann", later(50)).await.unwrap());
+    drop(conn);
+
+    add(store, &[letter(1)]).await;
+    let closed = letters::get(&mut store.read().await.unwrap(), org, id).await.unwrap().unwrap();
+    assert_eq!(closed.head.status, RESOLVED);
+
+    let errors = r#"["refused"]"#.to_owned();
+    add(store, &[NewDeadLetter { dead_at: later(60), errors, ..letter(1) }]).await;
+    let mut conn = store.read().await.unwrap();
+    let open = letters::get(&mut conn, org, id).await.unwrap().unwrap();
+    assert_eq!((open.head.status.as_str(), open.reasons()), (PENDING, vec!["refused".to_owned()]));
+    assert_eq!(letters::untold(&mut conn, 10).await.unwrap().len(), 1);
+}

@@ -81,6 +81,7 @@ on_both! {
     dead_letters::a_retry_ends_once,
     dead_letters::a_closed_letter_stays_closed,
     dead_letters::a_page_of_a_job_is_begun_once,
+    dead_letters::a_closed_letter_is_opened_by_a_later_failure_only,
     automations::automations_keep_their_versions,
     automations::a_stale_update_is_refused,
     automations::a_taken_name_is_told,

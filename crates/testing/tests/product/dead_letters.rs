@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use http::Method;
-use omni_clock::ManualClock;
+use omni_clock::{Clock as _, ManualClock, SystemClock};
 use omni_testing::{Database, Receiver, TestApp, eventually};
 use serde_json::{Value, json};
 
@@ -154,8 +154,8 @@ async fn retried_by_itself(database: Database) {
     let id = &letter["id"];
     let dead = time(&letter["deadAt"]);
     world.receiver.answer_next(&[500, 500, 500]);
-    for (retry, hours, next) in [(1, 1, Some(6)), (2, 5, Some(24)), (3, 18, None)] {
-        world.clock.advance(HOUR * hours - Duration::from_mins(10));
+    for (retry, hours, next) in [(1, 1_u64, Some(6)), (2, 5, Some(24)), (3, 18, None)] {
+        world.clock.advance(Duration::from_mins(60 * hours - 10));
         let early = world.until(id, "nothing happens", |_| true).await;
         assert_eq!((&early["status"], &early["retries"]), (&json!("pending"), &json!(retry - 1)));
         world.clock.advance(Duration::from_mins(10));
@@ -370,7 +370,7 @@ async fn the_command_line_lists_retries_resolves_and_abandons_dead_letters() {
     let time = tokio::spawn(async move {
         loop {
             clock.advance(Duration::from_secs(1));
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            SystemClock::new().sleep(Duration::from_millis(20)).await;
         }
     });
     done(&["retry", "--all", "--type", "custom.order"], "2 retries begun").await;
