@@ -141,7 +141,8 @@ fn has_test(tree: &Tree, name: &str) -> bool {
     tree.rust("").any(|file| {
         let lines: Vec<&str> = file.text.lines().collect();
         let found = lines.iter().enumerate().filter(|(_, line)| line.contains(&signature));
-        let is_suite = file.path.contains("conformance");
+        let is_suite =
+            ["conformance", "tests/contract"].iter().any(|suite| file.path.contains(suite));
         let mut is_test = found.map(|(at, _)| {
             let above = lines[at.saturating_sub(ATTRIBUTES_MAX)..at].iter().rev();
             above.take_while(|line| !line.trim().is_empty()).any(|line| is_test_attribute(line))

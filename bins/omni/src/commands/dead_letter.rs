@@ -156,7 +156,7 @@ mod tests {
         let told = anstream::adapter::strip_str(&people(&story)).to_string();
         assert_eq!(
             told,
-            "id      x\nstatus  pending\n  1. no answer\n  2. evil \\u{1b}[2J\npayload\n{\n  \"n\": 1\n}"
+            "id           x\nstatus       pending\n  1. no answer\n  2. evil \\u{1b}[2J\npayload\n{\n  \"n\": 1\n}"
         );
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
+use chrono::TimeDelta;
 use http::{Method, Request};
+use omni_clock::{Clock as _, SystemClock};
 use omni_proto::{
     DeleteAutomationRequest, DeleteSourceRequest, DisableAutomationRequest,
     EnableAutomationRequest, GetAutomationRequest, GetEventRequest, GetExecutionRequest,
@@ -12,7 +14,10 @@ use omni_proto::{
     automation_service_client::AutomationServiceClient, event_service_client::EventServiceClient,
     source_service_client::SourceServiceClient,
 };
-use omni_store::executions::{Done, ExecutionRow, NewOutcome, commit_batch};
+use omni_store::{
+    dead_letters::{NewDeadLetter, PENDING, id_of},
+    executions::{Done, ExecutionRow, NewOutcome, commit_batch},
+};
 use tonic::Code;
 use uuid::Uuid;
 
@@ -27,6 +32,13 @@ struct Owned {
     event: String,
     automation: String,
     execution: Uuid,
+    /// One to retry, one to resolve, one to abandon.
+    letters: [Uuid; 3],
+    retry_job: String,
+    replay: String,
+    scheduled: String,
+    /// Has nothing but a payload that may be expunged.
+    spare: String,
 }
 
 async fn send(product: &Product, org: &str, method: &Method, path: &str, body: &str) -> Answer {
@@ -72,17 +84,61 @@ async fn own(product: &Product) -> Owned {
         error: None,
         received_at: now,
     };
-    let mut conn = product.store.write().await.unwrap();
-    commit_batch(&mut conn, &[Done { outcome, executions: vec![row], dead: Vec::new() }])
-        .await
-        .unwrap();
-    Owned { event, automation, execution }
+    let letters = ["shop", "bar", "till"].map(|consumer| letter(consumer, &row));
+    let done = Done { outcome, dead: letters.to_vec(), executions: vec![row] };
+    commit_batch(&mut product.store.write().await.unwrap(), &[done]).await.unwrap();
+    let begun = async |path, body, member: &str| {
+        let answer = post(path, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+        answer.json()[member].as_str().unwrap().to_owned()
+    };
+    let at = omni_events::rfc3339_millis(SystemClock::new().now() + TimeDelta::days(1));
+    let later = format!(r#"{{"eventType":"custom.later","scheduledAt":"{at}"}}"#);
+    Owned {
+        event,
+        automation,
+        execution,
+        letters: letters.map(|letter| letter.id),
+        retry_job: begun("/api/dead-letters/retry", r#"{"filter":{"type":"custom.none"}}"#, "id")
+            .await,
+        replay: begun("/api/replays", r#"{"dryRun":false,"types":["custom.none"]}"#, "id").await,
+        scheduled: begun("/api/events/trigger", &later, "eventId").await,
+        spare: begun("/api/events/trigger", r#"{"eventType":"custom.spare"}"#, "eventId").await,
+    }
+}
+
+fn letter(consumer: &str, failed: &ExecutionRow) -> NewDeadLetter {
+    NewDeadLetter {
+        id: id_of(consumer, failed.event_id),
+        org: failed.org.clone(),
+        event_id: failed.event_id,
+        event_type: failed.event_type.clone(),
+        consumer: consumer.to_owned(),
+        automation_id: None,
+        version: None,
+        attempts: 1,
+        errors: r#"["canary"]"#.to_owned(),
+        message: None,
+        status: PENDING.to_owned(),
+        retries: 0,
+        next_retry_at: None,
+        dead_at: failed.created_at,
+        changed_at: failed.created_at,
+        told: true,
+    }
 }
 
 /// The path of a row with the things of `acme` in it.
 fn filled(path: &str, owned: &Owned) -> String {
     let id = match path.split('/').nth(2).unwrap_or_default() {
+        "events" if path.ends_with("/cancel") => owned.scheduled.clone(),
+        "events" if path.ends_with("/expunge") => owned.spare.clone(),
         "events" => owned.event.clone(),
+        "dead-letters" if path.contains("/jobs/") => owned.retry_job.clone(),
+        "dead-letters" if path.ends_with("/resolve") => owned.letters[1].to_string(),
+        "dead-letters" if path.ends_with("/abandon") => owned.letters[2].to_string(),
+        "dead-letters" => owned.letters[0].to_string(),
+        "replays" => owned.replay.clone(),
         "automations" => owned.automation.clone(),
         "executions" => owned.execution.to_string(),
         _ => String::new(),
@@ -101,6 +157,8 @@ fn filled(path: &str, owned: &Owned) -> String {
 fn body_of(path: &str) -> &'static str {
     match path {
         "/api/events/{id}/expunge" => r#"{"reason":"asked"}"#,
+        "/api/dead-letters/{id}/resolve" => r#"{"note":"paid"}"#,
+        "/api/events/{id}/replay" => "{}",
         path if path.starts_with("/api/sources") => SOURCE,
         _ => AUTOMATION,
     }
@@ -169,7 +227,7 @@ fn of<T>(org: &str, message: T) -> tonic::Request<T> {
 #[tokio::test]
 async fn no_rpc_reaches_another_tenant() {
     let product = Product::open().await;
-    let Owned { event, automation, execution } = own(&product).await;
+    let Owned { event, automation, execution, .. } = own(&product).await;
     let mut events = EventServiceClient::new(product.router.clone());
     let mut automations = AutomationServiceClient::new(product.router.clone());
     let mut sources = SourceServiceClient::new(product.router.clone());

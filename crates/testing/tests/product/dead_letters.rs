@@ -73,9 +73,11 @@ impl World {
     }
 
     async fn retry_events(&self) -> Vec<Value> {
-        let path = "/api/events?source=dead-letter&limit=500";
+        let path = "/api/events?type=custom.%3E&limit=500";
         let list = self.app.http.get(path).await.expect(200).json();
-        list["items"].as_array().unwrap().clone()
+        let mut items = list["items"].as_array().unwrap().clone();
+        items.retain(|event| event["metadata"]["replay"]["deadLetter"] == true);
+        items
     }
 }
 

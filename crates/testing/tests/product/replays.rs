@@ -29,7 +29,7 @@ async fn ended(app: &TestApp, id: &str) -> Value {
 
 /// What replays have brought back, oldest first, without what tells of them.
 async fn back(app: &TestApp) -> Vec<Value> {
-    let list = app.http.get("/api/events?source=replay&order=asc&limit=500").await.expect(200);
+    let list = app.http.get("/api/events?order=asc&limit=500").await.expect(200);
     let mut items = list.json()["items"].as_array().cloned().unwrap();
     items.retain(|event| !event["metadata"]["replayOf"].is_null());
     items
