@@ -14,7 +14,6 @@ const PRAGMAS: &str = "
     PRAGMA journal_mode = wal;
     PRAGMA foreign_keys = on;
     PRAGMA temp_store = memory;
-    PRAGMA mmap_size = 268435456;
     PRAGMA journal_size_limit = 134217728;
 ";
 /// How often a connection is set up again while another one makes the file, and the pause between: 5 s in all, like the

@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use omni_event_log::Draft;
+use omni_event_log::{Draft, EventLog};
+use omni_events::EventType;
 use omni_store::Location;
 use tokio::task::JoinSet;
 
@@ -27,17 +28,46 @@ const CALLERS: usize = 64;
 /// So many different events are written in advance; more than the caches next to a core hold.
 const WRITTEN: u64 = 8192;
 
+/// What comes with an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mix {
+    /// Nothing but its payload, as a program appends it.
+    Plain,
+    /// Everything that deliveries and messages have: keys, captures, provider ids, persons, instances, texts.
+    Whole,
+}
+
+impl Mix {
+    pub(crate) const ALL: [Self; 2] = [Self::Plain, Self::Whole];
+
+    fn figure(self) -> &'static str {
+        match self {
+            Self::Plain => "append",
+            Self::Whole => "append_whole",
+        }
+    }
+}
+
 /// Drafts without end: taking one is a copy with a delivery id of its own.
 pub(crate) struct Drafts {
+    mix: Mix,
     events: Events,
     written: Vec<Draft>,
     next: AtomicU64,
 }
 
 impl Drafts {
-    pub(crate) fn new(events: &Events) -> Self {
-        let written = (0..WRITTEN).map(|number| events.draft(number)).collect();
-        Self { events: events.clone(), written, next: AtomicU64::new(WRITTEN) }
+    pub(crate) fn new(events: &Events, mix: Mix) -> Self {
+        let mut written: Vec<_> = (0..WRITTEN).map(|number| events.draft(number)).collect();
+        if mix == Mix::Plain {
+            for draft in &mut written {
+                let (org, payload) = (draft.metadata.org.clone(), draft.payload.clone());
+                // Of a type of one's own: a message would be read for what it says.
+                let event_type = EventType::parse("custom.order.paid").unwrap();
+                *draft = Draft::new(org, event_type, "api", payload);
+            }
+        }
+        Self { mix, events: events.clone(), written, next: AtomicU64::new(WRITTEN) }
     }
 
     fn take(&self) -> Draft {
@@ -66,12 +96,27 @@ pub(crate) async fn round(
     let place = Place::new(database, folder, server).await;
     let ours = log(&place, drafts, time).await;
     place.remove().await;
-    let name = database.name();
+    let (name, figure) = (database.name(), drafts.mix.figure());
     book.pair(
-        &format!("{name}_append_vs_raw"),
-        (&format!("{name}_append_per_s"), ours),
-        (&format!("{name}_raw_per_s"), raw),
+        &format!("{name}_{figure}_vs_raw"),
+        (&format!("{name}_{figure}_per_s"), ours),
+        (&format!("{name}_{figure}_raw_per_s"), raw),
     );
+}
+
+/// Appends so many events in a process that is to be measured later.
+pub(crate) async fn warm_up(log: &EventLog, events: &Events, count: u64) {
+    let drafts = Arc::new(Drafts::new(events, Mix::Whole));
+    let mut tasks = JoinSet::new();
+    for _ in 0..CALLERS {
+        let (log, drafts) = (log.clone(), Arc::clone(&drafts));
+        tasks.spawn(async move {
+            for _ in 0..count / CALLERS as u64 {
+                log.append(drafts.take()).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
 }
 
 async fn log(place: &Place, drafts: &Arc<Drafts>, time: Duration) -> Rate {

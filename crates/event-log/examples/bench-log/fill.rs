@@ -33,15 +33,15 @@ pub(crate) struct Filled {
     pub(crate) events: Events,
     pub(crate) count: u64,
     pub(crate) now: DateTime<Utc>,
-    /// Bytes of all payloads as they were sent.
-    pub(crate) raw_bytes: u64,
+    /// Bytes of all payloads as they were sent, and of all events as JSON.
+    pub(crate) raw_bytes: [u64; 2],
 }
 
 impl Filled {
     /// An extent that is not filled yet.
     pub(crate) fn plan(events: &Events, count: u64) -> Self {
         let now = SystemClock::new().now().trunc_subsecs(3);
-        Self { events: events.clone(), count, now, raw_bytes: 0 }
+        Self { events: events.clone(), count, now, raw_bytes: [0; 2] }
     }
 
     /// When an event was received: at even distances up to now.
@@ -74,7 +74,10 @@ impl Filled {
         let writer = outbox::claim_writer(&mut conn, "bench", self.now).await.unwrap();
         let mut done = 0;
         while let Some(batch) = batches.recv().await {
-            self.raw_bytes += raw_bytes(&batch);
+            for new in &batch {
+                self.raw_bytes[0] += new.event.payload.as_bytes().len() as u64;
+                self.raw_bytes[1] += serde_json::to_vec(&new.event).unwrap().len() as u64;
+            }
             let committed =
                 events::commit_batch(&mut conn, writer, 0, self.now, &batch).await.unwrap();
             assert!(committed.iter().all(|one| matches!(one, Committed::New { .. })));
@@ -88,10 +91,6 @@ impl Filled {
         bar.finish();
         assert_eq!(done, self.count);
     }
-}
-
-fn raw_bytes(batch: &[NewEvent]) -> u64 {
-    batch.iter().map(|new| new.event.payload.as_bytes().len() as u64).sum()
 }
 
 /// One in a hundred failed.

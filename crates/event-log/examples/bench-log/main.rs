@@ -39,7 +39,7 @@ use omni_store::testing::PostgresServer;
 use tempfile::TempDir;
 
 use crate::{
-    append::Drafts,
+    append::{Drafts, Mix},
     book::Book,
     events::Events,
     machine::Machine,
@@ -118,7 +118,8 @@ fn main() -> ExitCode {
 async fn run(options: &Options) {
     let folder = options.folder.clone().unwrap_or_else(std::env::temp_dir);
     if let (Some(probe), Some(location)) = (options.probe, &options.location) {
-        return probe::run(probe, location, &folder, options.until.unwrap()).await;
+        let events = Events::new(options.seed);
+        return probe::run(probe, (location, &folder), &events, options.until.unwrap()).await;
     }
     let folder = TempDir::new_in(folder).unwrap();
     let server = match options.only {
@@ -139,13 +140,16 @@ async fn measure(options: &Options, folder: &Path, server: Option<&PostgresServe
     let events = Events::new(options.seed);
     let (mut machine, mut book) = (Machine::look(), Book::default());
     if has_part(Part::Append) {
-        let (drafts, time) = (Arc::new(Drafts::new(&events)), Duration::from_secs(options.seconds));
+        let drafts = Mix::ALL.map(|mix| Arc::new(Drafts::new(&events, mix)));
+        let time = Duration::from_secs(options.seconds);
         for round in 1..=options.rounds {
             println!("round {round} of {}, load {}", options.rounds, machine::load());
             machine::settle();
             machine::probe(folder, &mut book);
             for database in &databases {
-                append::round(*database, place, &drafts, time, &mut book).await;
+                for drafts in &drafts {
+                    append::round(*database, place, drafts, time, &mut book).await;
+                }
             }
         }
     }

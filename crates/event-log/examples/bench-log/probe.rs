@@ -18,10 +18,12 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::{place::Place, product::Product};
+use crate::{append, events::Events, place::Place, product::Product};
 
 /// A process that has done nothing for so long is idle.
 const IDLE: Duration = Duration::from_secs(1);
+/// Events that it took in before: idle is a process with full caches, and not one that has never worked.
+const WARM_UP: u64 = 64_000;
 /// How often a replay is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -65,7 +67,12 @@ pub(crate) fn ask(probe: Probe, place: &Place, until: DateTime<Utc>) -> Finding 
 }
 
 /// The fresh process: finds out, and prints it.
-pub(crate) async fn run(probe: Probe, location: &str, folder: &Path, until: DateTime<Utc>) {
+pub(crate) async fn run(
+    probe: Probe,
+    (location, folder): (&str, &Path),
+    events: &Events,
+    until: DateTime<Utc>,
+) {
     let started = Instant::now();
     let location = if location.starts_with("postgres") {
         Location::Postgres(location.to_owned())
@@ -81,7 +88,7 @@ pub(crate) async fn run(probe: Probe, location: &str, folder: &Path, until: Date
     let mut finding = Finding { start_ms, ..Finding::default() };
     match probe {
         Probe::Start => drop(product),
-        Probe::Replay => replay(product, until, &mut finding).await,
+        Probe::Replay => replay(product, events, until, &mut finding).await,
     }
     println!("{}", serde_json::to_string(&finding).unwrap());
     folder.close().unwrap();
@@ -89,10 +96,16 @@ pub(crate) async fn run(probe: Probe, location: &str, folder: &Path, until: Date
 
 /// Replays through the whole log: read from the store, appended as new events, published on the bus. Nobody takes them
 /// from there: what automations need is not what is measured.
-async fn replay(mut product: Product, until: DateTime<Utc>, finding: &mut Finding) {
+async fn replay(
+    mut product: Product,
+    events: &Events,
+    until: DateTime<Utc>,
+    finding: &mut Finding,
+) {
     let (running, clock, stop) = (product.run(), SystemClock::new(), CancellationToken::new());
     let replays = product.log.replays();
     let runner = tokio::spawn(replays.runner().run(stop.clone()));
+    append::warm_up(&product.log, events, WARM_UP).await;
     clock.sleep(IDLE).await;
     // From here on the kernel notes the highest.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();

@@ -47,8 +47,9 @@ pub(crate) async fn measure(
         println!("{relation:38} {:>12.1} MB", bytes as f64 / 1e6);
     }
     book.note(&format!("{name}_bytes_per_event"), "bytes", bytes as f64 / count as f64);
-    let ratio = bytes as f64 / filled.raw_bytes as f64;
-    book.note(&format!("{name}_bytes_per_raw_byte"), "ratio", ratio);
+    let [payloads, events] = filled.raw_bytes.map(|raw| bytes as f64 / raw as f64);
+    book.note(&format!("{name}_bytes_per_payload_byte"), "ratio", payloads);
+    book.note(&format!("{name}_bytes_per_raw_byte"), "ratio", events);
     for _ in 0..STARTS {
         let started = probe::ask(Probe::Start, &place, filled.now);
         book.note(&format!("{name}_cold_start_ms"), "ms", started.start_ms);
