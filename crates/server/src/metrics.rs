@@ -44,6 +44,36 @@ pub(crate) fn text(
     })
 }
 
+impl Counts {
+    /// What may go up and down; the audit's only once there was one.
+    fn gauges(&self) -> Vec<(&'static str, &'static str, i64)> {
+        let behind = i64::try_from(self.log.stats().behind).unwrap_or(i64::MAX);
+        let mut gauges = vec![
+            ("log_behind", "Places of the log that the bus does not have yet", behind),
+            (
+                "dead_letters_open",
+                "Dead letters that nobody is done with",
+                self.dead_letters.open(),
+            ),
+        ];
+        if let Some(audited) = self.log.audited() {
+            gauges.extend([
+                (
+                    "conservation_difference",
+                    "Events too many or too few in the accounts of the last audit",
+                    audited.difference,
+                ),
+                (
+                    "conservation_lost",
+                    "Events that nobody has handled and nobody will",
+                    audited.lost,
+                ),
+            ]);
+        }
+        gauges
+    }
+}
+
 impl Collector for Counts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let (log, bus) = (self.log.stats(), self.bus.stats());
@@ -90,31 +120,9 @@ impl Collector for Counts {
             let metric = ConstCounter::new(value);
             metric.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
-        let behind = ConstGauge::new(i64::try_from(log.behind).unwrap_or(i64::MAX));
-        let help = "Places of the log that the bus does not have yet";
-        behind.encode(encoder.encode_descriptor("log_behind", help, None, MetricType::Gauge)?)?;
-        let open = ConstGauge::new(self.dead_letters.open());
-        let help = "Dead letters that nobody is done with";
-        let gauge =
-            encoder.encode_descriptor("dead_letters_open", help, None, MetricType::Gauge)?;
-        open.encode(gauge)?;
-        if let Some(audited) = self.log.audited() {
-            let gauges = [
-                (
-                    "conservation_difference",
-                    "Events too many or too few in the accounts of the last audit",
-                    audited.difference,
-                ),
-                (
-                    "conservation_lost",
-                    "Events that nobody has handled and nobody will",
-                    audited.lost,
-                ),
-            ];
-            for (name, help, value) in gauges {
-                let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-                ConstGauge::new(value).encode(gauge)?;
-            }
+        for (name, help, value) in self.gauges() {
+            let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(value).encode(gauge)?;
         }
         bus::encode(&mut encoder, &bus, *self.bus.health().borrow())?;
         let build = Info::new([("version", VERSION)]);

@@ -45,7 +45,7 @@ pub struct Stray {
 /// One part of a table, looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part<K> {
-    /// What was found there, [100] at most.
+    /// What was found there, 100 at most.
     pub strays: Vec<Stray>,
     /// Where to go on; `None` at the end of the table.
     pub next: Option<K>,
