@@ -17,7 +17,7 @@ pub(crate) use self::captures::{
 pub(crate) use self::dead_letters::{
     DeadLetter, DeadLetterFilter, ListDeadLetters, RetryDeadLetters,
 };
-pub(crate) use self::events::{ListEvents, TailEvents};
+pub(crate) use self::events::{EventFilter, ListEvents, TailEvents};
 pub(crate) use self::replays::{Replay, StartReplay};
 pub(crate) use self::traces::Doctor;
 

@@ -1,16 +1,13 @@
 //! Dead letters: what an automation gave up, recorded in the commit that records the execution.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use omni_events::Event;
 use omni_store::{
-    dead_letters::{NewDeadLetter, PENDING, id_of},
+    dead_letters::{NewDeadLetter, PENDING, id_of, next_retry},
     executions::ExecutionRow,
 };
 
 use crate::{ActionResult, ActionStatus, handling::is_failure, replaying};
-
-/// When a letter is retried for the first time.
-const FIRST_RETRY: TimeDelta = TimeDelta::hours(1);
 
 /// The letters of the executions that failed. None about a retry of a letter, which has one already, and none about
 /// `system.dead_letter`: an automation that fails on that would make letters without end.
@@ -43,7 +40,7 @@ pub(crate) fn letters(
                 message: None,
                 status: PENDING.to_owned(),
                 retries: 0,
-                next_retry_at: Some(now + FIRST_RETRY),
+                next_retry_at: next_retry(now, now),
                 dead_at: now,
                 changed_at: now,
                 told: false,

@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::Page;
 
+/// Which events are meant, wherever many are.
 #[derive(Args, Debug)]
-pub(crate) struct ListEvents {
+pub(crate) struct EventFilter {
     /// Only types that match, such as message.* or custom.webhook.github.>; several with commas
     #[arg(long = "type", value_name = "PATTERN")]
     pub(crate) types: Option<String>,
@@ -24,12 +25,6 @@ pub(crate) struct ListEvents {
     /// Only events of this correlation
     #[arg(long, value_name = "ID")]
     pub(crate) correlation: Option<String>,
-    /// Only events that this event caused itself
-    #[arg(long, value_name = "ID")]
-    pub(crate) cause: Option<String>,
-    /// Only events in the format of this provider
-    #[arg(long)]
-    pub(crate) provider: Option<String>,
     /// Only events with this id at their provider
     #[arg(long, value_name = "ID")]
     pub(crate) provider_id: Option<String>,
@@ -39,18 +34,48 @@ pub(crate) struct ListEvents {
     /// Only events that went this way: inbound, outbound or system
     #[arg(long)]
     pub(crate) direction: Option<String>,
-    /// Only events with this kind of content, such as text or image
-    #[arg(long)]
-    pub(crate) content_type: Option<String>,
-    /// Only events whose text has all these words; a last * stands for any ending
-    #[arg(long, short = 's', value_name = "WORDS")]
-    pub(crate) search: Option<String>,
     /// Only events received at or after this time, such as 2026-11-21T00:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
     /// Only events received before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
+}
+
+impl EventFilter {
+    /// What is set besides the types, by the names in the API.
+    pub(crate) fn members(&self) -> [(&'static str, &Option<String>); 10] {
+        [
+            ("source", &self.source),
+            ("channelType", &self.channel),
+            ("instanceId", &self.instance),
+            ("identityId", &self.identity),
+            ("correlationId", &self.correlation),
+            ("providerEventId", &self.provider_id),
+            ("status", &self.status),
+            ("direction", &self.direction),
+            ("from", &self.from),
+            ("to", &self.to),
+        ]
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListEvents {
+    #[command(flatten)]
+    pub(crate) filter: EventFilter,
+    /// Only events that this event caused itself
+    #[arg(long, value_name = "ID")]
+    pub(crate) cause: Option<String>,
+    /// Only events in the format of this provider
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// Only events with this kind of content, such as text or image
+    #[arg(long)]
+    pub(crate) content_type: Option<String>,
+    /// Only events whose text has all these words; a last * stands for any ending
+    #[arg(long, short = 's', value_name = "WORDS")]
+    pub(crate) search: Option<String>,
     /// asc, oldest first, or desc
     #[arg(long)]
     pub(crate) order: Option<String>,
@@ -60,25 +85,16 @@ pub(crate) struct ListEvents {
 
 impl ListEvents {
     /// The filters by their names in the API.
-    pub(crate) fn filters(&self) -> [(&'static str, &Option<String>); 16] {
-        [
-            ("type", &self.types),
-            ("source", &self.source),
-            ("channelType", &self.channel),
-            ("instanceId", &self.instance),
-            ("identityId", &self.identity),
-            ("correlationId", &self.correlation),
+    pub(crate) fn filters(&self) -> Vec<(&'static str, &Option<String>)> {
+        let more = [
+            ("type", &self.filter.types),
             ("causationId", &self.cause),
             ("provider", &self.provider),
-            ("providerEventId", &self.provider_id),
-            ("status", &self.status),
-            ("direction", &self.direction),
             ("contentType", &self.content_type),
             ("q", &self.search),
-            ("from", &self.from),
-            ("to", &self.to),
             ("order", &self.order),
-        ]
+        ];
+        self.filter.members().into_iter().chain(more).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::Page;
+use super::{EventFilter, Page};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Replay {
@@ -33,39 +33,8 @@ pub(crate) struct StartReplay {
         "direction",
     ])]
     pub(crate) ids: Vec<String>,
-    /// Only types that match, such as message.* or custom.webhook.github.>; several with commas
-    #[arg(long = "type", value_name = "PATTERN", value_delimiter = ',')]
-    pub(crate) types: Vec<String>,
-    /// Only events received at or after this time, such as 2026-11-21T00:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// Only events received before this time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
-    /// Only events of this source, such as webhook:github
-    #[arg(long)]
-    pub(crate) source: Option<String>,
-    /// Only events of this kind of channel, such as whatsapp
-    #[arg(long)]
-    pub(crate) channel: Option<String>,
-    /// Only events of this instance of a channel
-    #[arg(long)]
-    pub(crate) instance: Option<String>,
-    /// Only events that this person sent or got
-    #[arg(long, value_name = "ID")]
-    pub(crate) identity: Option<String>,
-    /// Only events of this correlation
-    #[arg(long, value_name = "ID")]
-    pub(crate) correlation: Option<String>,
-    /// Only events with this id at their provider
-    #[arg(long, value_name = "ID")]
-    pub(crate) provider_id: Option<String>,
-    /// Only events with this outcome, such as failed
-    #[arg(long)]
-    pub(crate) status: Option<String>,
-    /// Only events that went this way: inbound, outbound or system
-    #[arg(long)]
-    pub(crate) direction: Option<String>,
+    #[command(flatten)]
+    pub(crate) filter: EventFilter,
     /// Only this automation sees them (name or id); otherwise all do
     #[arg(long, value_name = "NAME")]
     pub(crate) automation: Option<String>,

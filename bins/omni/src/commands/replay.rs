@@ -82,27 +82,16 @@ pub(super) async fn run(command: &Replay, client: &Client, out: Out) -> Result<(
 /// The request. What was not typed is left out, so that the server decides it.
 async fn body(start: &StartReplay, client: &Client) -> Result<Map<String, Value>, Error> {
     let mut body = Map::new();
-    let texts = [
-        ("from", &start.from),
-        ("to", &start.to),
-        ("source", &start.source),
-        ("channelType", &start.channel),
-        ("instanceId", &start.instance),
-        ("identityId", &start.identity),
-        ("correlationId", &start.correlation),
-        ("providerEventId", &start.provider_id),
-        ("status", &start.status),
-        ("direction", &start.direction),
-    ];
-    for (name, text) in texts {
+    for (name, text) in start.filter.members() {
         if let Some(text) = text {
             body.insert(name.to_owned(), json!(text));
         }
     }
-    for (name, list) in [("ids", &start.ids), ("types", &start.types)] {
-        if !list.is_empty() {
-            body.insert(name.to_owned(), json!(list));
-        }
+    if let Some(types) = &start.filter.types {
+        body.insert("types".to_owned(), json!(types.split(',').collect::<Vec<_>>()));
+    }
+    if !start.ids.is_empty() {
+        body.insert("ids".to_owned(), json!(start.ids));
     }
     if let Some(name) = &start.automation {
         let id = automation::id_of(client, name).await?;

@@ -86,6 +86,8 @@ impl Filled {
             executions::commit_batch(&mut conn, &outcomes).await.unwrap();
             done += batch.len() as u64;
             bar.set_position(done);
+            // Whoever interrupts the run is heard between two batches.
+            tokio::task::yield_now().await;
         }
         maker.join().unwrap();
         bar.finish();

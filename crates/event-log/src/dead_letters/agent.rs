@@ -237,7 +237,9 @@ fn telling(letter: &DeadLetterRow, event: Option<&Event>) -> Option<Draft> {
         draft = draft.caused_by(event);
         draft.metadata.hops = draft.metadata.hops.min(HOPS_MAX);
     }
-    Some(draft.deduplicated(TYPE, head.id.to_string(), [0; 32]))
+    // A letter that was closed and is given up once more is told once more.
+    let key = format!("{}:{}", head.id, head.dead_at.timestamp_micros());
+    Some(draft.deduplicated(TYPE, key, [0; 32]))
 }
 
 fn log(result: Result<(), Error>, what: &str) {

@@ -199,3 +199,22 @@ async fn a_bulk_retry_goes_on_when_the_lease_of_who_died_has_ended() {
     assert_eq!((job.done, job.status.as_str()), (agent::BATCH + 20, "completed"));
     assert_eq!(world.get(late.id).await.letter.head.status, PENDING);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_given_up_again_after_it_was_closed_is_told_again() {
+    let world = World::start().await;
+    let letter = world.dead().await;
+    let mut agent = world.letters.agent();
+    agent.turn().await;
+    let told = world.events().await;
+    world.letters.resolve(&Org::default(), letter.id, None, "ann").await.unwrap();
+
+    world.clock.advance(Duration::from_mins(1));
+    let (dead_at, changed_at) = (world.clock.now(), world.clock.now());
+    let again = NewDeadLetter { dead_at, changed_at, ..letter };
+    letters::add(&mut world.store.write().await.unwrap(), &[again]).await.unwrap();
+    agent.turn().await;
+    assert_eq!(world.events().await, told + 1);
+    agent.turn().await;
+    assert_eq!(world.events().await, told + 1, "and only once");
+}
