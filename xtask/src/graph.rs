@@ -16,6 +16,7 @@ const TIERS: &[&[&str]] = &[
         "omni-clock",
         "omni-retry",
         "omni-rules",
+        "omni-schema",
         "omni-transform",
         "omni-crypto",
         "omni-egress",

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod compat;
+mod exchange;
+mod infer;
+mod paths;
+mod schema;
+mod validator;
+
+pub use compat::{Comparison, Compatibility, Direction, Finding, Policy, compare};
+pub use exchange::{Exported, Imported, NotImported, export_asyncapi, export_openapi, import};
+pub use infer::{Inference, Inferred};
+pub use paths::{Reading, Step, reading};
+pub use schema::{SCHEMA_BYTES_MAX, Schema, Unusable};
+pub use validator::{Validator, Violation};
