@@ -2,7 +2,8 @@
 //!
 //! The work is done by `omni-load`, a program of its own beside the server, so that the generator
 //! of load never shares a process with what it measures. Here both are built and the one is told
-//! where the other lies. The bus and the event log are libraries, each measured by an example of it.
+//! where the other lies. The bus, the event log and the registry are libraries, each measured by
+//! an example of it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ use crate::process::{self, Progress};
 use crate::services;
 use crate::workspace::{self, Metadata};
 
-/// `cargo xtask bench ingest|e2e|bus|log`
+/// `cargo xtask bench ingest|e2e|bus|log|schema`
 #[derive(Args)]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -31,6 +32,8 @@ enum Measurement {
     Bus(Run),
     /// The event log on both databases: appends beside what the engine does by hand, and what a full log answers
     Log(LogRun),
+    /// The registry of event types: validation, ten thousand types, comparing, refusing, checking stored events
+    Schema(SchemaRun),
 }
 
 #[derive(Args)]
@@ -47,6 +50,16 @@ struct LogRun {
     /// Handed to the measuring program as they are, after `--`
     #[arg(last = true)]
     more: Vec<String>,
+}
+
+#[derive(Args)]
+struct SchemaRun {
+    /// Also write the figures to this file, as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// How often each part is measured
+    #[arg(long)]
+    rounds: Option<u64>,
 }
 
 #[derive(Args)]
@@ -74,6 +87,7 @@ pub(crate) fn run(bench: &Bench, progress: &Progress) -> Result<(), Error> {
             ("bus", run, build_example("omni-event-bus", "bench", progress)?)
         }
         Measurement::Log(run) => return log(run, progress),
+        Measurement::Schema(run) => return schema(run, progress),
     };
     options(&mut load, run.json.as_deref(), &[("--seconds", run.seconds), ("--rate", run.rate)]);
     progress.say(&format!("bench {name}"));
@@ -90,6 +104,13 @@ fn log(run: &LogRun, progress: &Progress) -> Result<(), Error> {
     );
     progress.say("bench log");
     process::run(bench.args(&run.more))
+}
+
+fn schema(run: &SchemaRun, progress: &Progress) -> Result<(), Error> {
+    let mut bench = build_example("omni-registry", "bench-schema", progress)?;
+    options(&mut bench, run.json.as_deref(), &[("--rounds", run.rounds)]);
+    progress.say("bench schema");
+    process::run(&mut bench)
 }
 
 fn options(program: &mut Command, json: Option<&Path>, numbers: &[(&str, Option<u64>)]) {

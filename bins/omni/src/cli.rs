@@ -4,6 +4,7 @@ mod captures;
 mod dead_letters;
 mod events;
 mod replays;
+mod schemas;
 mod traces;
 
 use std::net::SocketAddr;
@@ -19,6 +20,10 @@ pub(crate) use self::dead_letters::{
 };
 pub(crate) use self::events::{EventFilter, ListEvents, TailEvents};
 pub(crate) use self::replays::{Replay, StartReplay};
+pub(crate) use self::schemas::{
+    CheckSchema, ExportSchemas, GetSchema, INHERIT, ImportSchemas, InferSchema, RegisterSchema,
+    Schema, TypeOptions, mode,
+};
 pub(crate) use self::traces::Doctor;
 
 /// Omni: events in, automations matched, actions out.
@@ -71,6 +76,9 @@ pub(crate) enum Command {
     /// Create, read and follow events
     #[command(subcommand)]
     Event(Event),
+    /// Event types: register, check what a change breaks and for whom, compare versions
+    #[command(subcommand)]
+    Schema(Box<Schema>),
     /// Read and switch automations
     #[command(subcommand)]
     Automation(Automation),

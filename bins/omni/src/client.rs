@@ -9,7 +9,7 @@ use omni_egress::{Config, Egress, Request, Streaming};
 use serde_json::Value;
 use url::Url;
 
-use crate::error::{Document, Error, Problem};
+use crate::error::{Error, Problem};
 
 /// Names the organisation of a request.
 const ORG: HeaderName = HeaderName::from_static("x-omni-org");
@@ -94,12 +94,31 @@ impl Client {
     }
 
     pub(crate) async fn post(&self, path: &[&str], body: Bytes) -> Result<Answer, Error> {
+        self.send(self.posted(path, body)).await
+    }
+
+    /// As [`Self::post`], for what a server works on for long.
+    pub(crate) async fn post_slowly(&self, path: &[&str], body: Bytes) -> Result<Answer, Error> {
+        let mut request = self.posted(path, body);
+        request.timeout = Some(SLOW_TIMEOUT);
+        self.send(request).await
+    }
+
+    fn posted(&self, path: &[&str], body: Bytes) -> Request {
         let mut request = Request::new(Method::POST, self.url(path, &[]));
         if !body.is_empty() {
             request.headers.insert(header::CONTENT_TYPE, json());
         }
         request.body = body;
-        self.send(request).await
+        request
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Answer, Error> {
+        self.send(Request::new(Method::DELETE, self.url(path, query))).await
     }
 
     /// Replaces a definition, but only if it still is the version that `etag` names.
@@ -126,10 +145,22 @@ impl Client {
         last: Option<HeaderValue>,
     ) -> Result<Stream, Error> {
         let mut request = Request::new(Method::GET, self.url(path, query));
-        request.headers.insert(ORG, self.org.clone());
         request.headers.extend(last.map(|last| (LAST_EVENT_ID, last)));
+        self.open(request).await
+    }
+
+    /// Asks for something that takes long, and follows how far it is as server-sent events.
+    pub(crate) async fn post_stream(&self, path: &[&str], body: Bytes) -> Result<Stream, Error> {
+        let mut request = self.posted(path, body);
+        let events = HeaderValue::from_static("text/event-stream");
+        request.headers.insert(header::ACCEPT, events);
+        self.open(request).await
+    }
+
+    async fn open(&self, mut request: Request) -> Result<Stream, Error> {
+        request.headers.insert(ORG, self.org.clone());
         request.timeout = Some(SILENCE);
-        let place = format!("GET {}", request.url);
+        let place = format!("{} {}", request.method, request.url);
         let server = self.server.to_string();
         let unreachable = |source| Error::Unreachable { server: server.clone(), source };
         let mut inner = self.egress.open(request).await.map_err(unreachable)?;
@@ -142,8 +173,7 @@ impl Client {
         {
             body.extend_from_slice(&piece);
         }
-        let document = serde_json::from_slice::<Document>(&body).unwrap_or_default();
-        Err(Error::Problem(Box::new(Problem { status: inner.status, place, document })))
+        Err(Error::Problem(Box::new(Problem::new(inner.status, place, &body))))
     }
 
     /// Sends a request. Every status but 2xx is an error.
@@ -164,8 +194,7 @@ impl Client {
             let what = format!("the server sends elsewhere (status {status})");
             return Err(Error::Answer { what, place });
         }
-        let document = serde_json::from_slice::<Document>(&body).unwrap_or_default();
-        Err(Error::Problem(Box::new(Problem { status, place, document })))
+        Err(Error::Problem(Box::new(Problem::new(status, place, &body))))
     }
 }
 

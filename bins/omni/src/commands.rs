@@ -8,6 +8,7 @@ mod doctor;
 mod event;
 pub(crate) mod execution;
 mod replay;
+mod schema;
 mod source;
 mod stats;
 mod tail;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Error> {
         Command::Up(up) => up::run(up, &cli.global.org, out).await,
         Command::Apply(files) => apply::run(files, &client()?, out).await,
         Command::Event(event) => event::run(event, &client()?, out).await,
+        Command::Schema(schema) => schema::run(schema, &client()?, out).await,
         Command::Automation(automation) => automation::run(automation, &client()?, out).await,
         Command::Source(source) => source::run(source, &client()?, out).await,
         Command::Execution(execution) => execution::run(execution, &client()?, out).await,

@@ -1,8 +1,9 @@
 //! Definition documents: `kind`, `name`, `spec`, as YAML (several in a file, parted by `---`) or
 //! JSON. All are read before anything is sent, and all that is wrong is told at once.
 
+mod text;
+
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -10,14 +11,15 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::output::clean;
 
-/// No definition comes near this; a wrong file name often does.
-const FILE_MAX: u64 = 16 * 1024 * 1024;
+pub(crate) use self::text::one;
+
 /// Kinds that other versions of the program know, so that the message can be honest.
-const LATER: &[&str] = &["EventType", "Schedule", "Workflow", "Endpoint", "Instance", "Agent"];
+const LATER: &[&str] = &["Schedule", "Workflow", "Endpoint", "Instance", "Agent"];
 
 /// What a document defines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
+    EventType,
     Source,
     Automation,
 }
@@ -26,8 +28,17 @@ impl Kind {
     /// Lower-case word for output, such as `source`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::EventType => "event-type",
             Self::Source => "source",
             Self::Automation => "automation",
+        }
+    }
+
+    /// The member of a definition that holds its name.
+    fn name_member(self) -> &'static str {
+        match self {
+            Self::EventType => "eventType",
+            Self::Source | Self::Automation => "name",
         }
     }
 }
@@ -62,11 +73,22 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Document>, Error> {
     let mut wrong = Vec::new();
     for path in paths {
         for file in files(path)? {
-            let text = load(&file)?;
+            let text = text::load(&file)?;
             parse(&file.display().to_string(), &text, &mut documents, &mut wrong);
         }
     }
     finish(documents, wrong)
+}
+
+/// One document of kind EventType, as it is sent to the server.
+pub(crate) fn event_type(value: Value) -> Result<Map<String, Value>, String> {
+    match shape(value) {
+        Ok((Kind::EventType, _, spec)) => Ok(spec),
+        Ok((kind, ..)) => {
+            Err(format!("/kind: this is a {}; `omni apply -f` takes it", kind.as_str()))
+        }
+        Err((pointer, why)) => Err(format!("{pointer}: {why}")),
+    }
 }
 
 /// Reads one text that has no file of its own.
@@ -108,24 +130,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-fn load(path: &Path) -> Result<String, Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    let reader: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(fs::File::open(path).map_err(failed)?)
-    };
-    let mut text = String::new();
-    let size = reader.take(FILE_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    if size as u64 > FILE_MAX {
-        return Err(Error::Usage(format!("{}: more than {FILE_MAX} bytes", path.display())));
-    }
-    Ok(text)
-}
-
 fn parse(file: &str, text: &str, documents: &mut Vec<Document>, wrong: &mut Vec<String>) {
-    let values = if is_json(file) { from_json(text) } else { from_yaml(text) };
-    for (index, value) in values.into_iter().enumerate() {
+    for (index, value) in text::parse(file, text).into_iter().enumerate() {
         let number = index + 1;
         let document = value
             .and_then(|value| shape(value).map_err(|(pointer, why)| format!("{pointer}: {why}")));
@@ -139,37 +145,6 @@ fn parse(file: &str, text: &str, documents: &mut Vec<Document>, wrong: &mut Vec<
     }
 }
 
-fn is_json(file: &str) -> bool {
-    Path::new(file).extension().is_some_and(|extension| extension == "json")
-}
-
-fn from_json(text: &str) -> Vec<Result<Value, String>> {
-    let stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    stream.map(|value| value.map_err(|error| format!("no JSON: {error}"))).collect()
-}
-
-/// Empty documents (a leading or closing `---`) are skipped. After a broken one nothing more can
-/// be read, since it is unknown where it ends.
-fn from_yaml(text: &str) -> Vec<Result<Value, String>> {
-    let mut values = Vec::new();
-    let mut bytes = text.as_bytes();
-    for value in serde_saphyr::read::<_, Value>(&mut bytes) {
-        match value {
-            Ok(Value::Null) => {}
-            Ok(value) => values.push(Ok(value)),
-            Err(error) => {
-                let place = error.location().map_or_else(String::new, |at| {
-                    format!(" (line {}, column {})", at.line(), at.column())
-                });
-                let message = error.without_snippet().to_string();
-                values.push(Err(format!("no YAML{place}: {message}")));
-                break;
-            }
-        }
-    }
-    values
-}
-
 type Parts = (Kind, String, Map<String, Value>);
 
 fn shape(value: Value) -> Result<Parts, (&'static str, String)> {
@@ -178,7 +153,12 @@ fn shape(value: Value) -> Result<Parts, (&'static str, String)> {
     };
     let kind = match document.remove("kind") {
         Some(Value::String(kind)) => parse_kind(&kind).map_err(|why| ("/kind", why))?,
-        _ => return Err(("/kind", "write kind: Source or kind: Automation".into())),
+        _ => {
+            return Err((
+                "/kind",
+                "write kind: EventType, kind: Source or kind: Automation".into(),
+            ));
+        }
     };
     let name = match document.remove("name") {
         Some(Value::String(name)) if !name.is_empty() => name,
@@ -190,22 +170,25 @@ fn shape(value: Value) -> Result<Parts, (&'static str, String)> {
     if let Some(more) = document.keys().next() {
         return Err(("(all)", format!("no member {more:?} here; it may belong into spec")));
     }
-    match spec.insert("name".into(), Value::String(name.clone())) {
-        Some(other) if other != Value::String(name.clone()) => {
-            Err(("/spec/name", format!("differs from the document's name {name:?}; leave it out")))
-        }
+    let member = kind.name_member();
+    match spec.insert(member.to_owned(), Value::String(name.clone())) {
+        Some(other) if other != Value::String(name.clone()) => Err((
+            "/spec",
+            format!("{member} differs from the document's name {name:?}; leave it out"),
+        )),
         _ => Ok((kind, name, spec)),
     }
 }
 
 fn parse_kind(kind: &str) -> Result<Kind, String> {
     match kind {
+        "EventType" => Ok(Kind::EventType),
         "Source" => Ok(Kind::Source),
         "Automation" => Ok(Kind::Automation),
-        later if LATER.contains(&later) => {
-            Err(format!("kind {later} comes with a later version; now: Source, Automation"))
-        }
-        other => Err(format!("unknown kind {other:?}; known: Source, Automation")),
+        later if LATER.contains(&later) => Err(format!(
+            "kind {later} comes with a later version; now: EventType, Source, Automation"
+        )),
+        other => Err(format!("unknown kind {other:?}; known: EventType, Source, Automation")),
     }
 }
 
@@ -246,7 +229,7 @@ mod tests {
             "x.yaml, document 2: /kind: unknown kind \"Sauce\"",
             "x.yaml, document 3: /name: write a name",
             "x.yaml, document 4: (all): a document is an object",
-            "x.yaml, document 5: /spec/name: differs",
+            "x.yaml, document 5: /spec: name differs",
             "nothing was sent",
         ] {
             assert!(told.contains(line), "{line}\nnot in\n{told}");

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::output::clean;
 
@@ -45,6 +46,12 @@ pub(crate) enum Error {
     /// `omni doctor` has found something, and has said what.
     #[error("something is wrong; see above")]
     Unwell,
+    /// `omni schema check` has found what would be refused, and has said what.
+    #[error("the schema would be refused; see above")]
+    Incompatible,
+    /// The server refused, and it was told at length; nothing is left to tell when this is empty.
+    #[error("{0}")]
+    Refused(String),
     /// The demo broke its promise.
     #[error("the demo stopped: {0}")]
     Demo(String),
@@ -56,7 +63,7 @@ impl Error {
         ExitCode::from(match self {
             Self::Usage(_) => 2,
             Self::NotFound(_) => 3,
-            Self::Documents(_) => 4,
+            Self::Documents(_) | Self::Refused(_) => 4,
             Self::Problem(problem) if problem.status == StatusCode::NOT_FOUND => 3,
             Self::Problem(problem) if problem.status.is_client_error() => 4,
             // Who closed our output has read enough.
@@ -67,7 +74,8 @@ impl Error {
 
     /// Whether there is nobody left to tell, or nothing that was not told.
     pub(crate) fn is_silent(&self) -> bool {
-        matches!(self, Self::Unwell)
+        matches!(self, Self::Unwell | Self::Incompatible)
+            || matches!(self, Self::Refused(told) if told.is_empty())
             || matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
@@ -79,14 +87,15 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     /// Method and URL.
     pub(crate) place: String,
-    /// What the server wrote.
-    pub(crate) document: Document,
+    /// All that the server wrote; null if that was no JSON.
+    pub(crate) whole: Value,
+    document: Document,
 }
 
 /// The members of a problem document that we show. All may be missing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Document {
+struct Document {
     title: Option<String>,
     detail: Option<String>,
     code: Option<String>,
@@ -102,6 +111,13 @@ struct Field {
 }
 
 impl Problem {
+    /// Reads an answer that is no success, whatever is in it.
+    pub(crate) fn new(status: StatusCode, place: String, body: &[u8]) -> Self {
+        let whole = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        let document = Document::deserialize(&whole).unwrap_or_default();
+        Self { status, place, whole, document }
+    }
+
     /// One line per broken field: its JSON Pointer and what is wrong with it.
     pub(crate) fn fields(&self) -> impl Iterator<Item = String> {
         self.document.errors.iter().map(|field| {
@@ -126,14 +142,17 @@ impl Problem {
     }
 
     fn next(&self) -> &'static str {
-        match self.status.as_u16() {
-            401 | 403 => "use a key that may do this",
-            404 => "check the id or name, and --org; `list` shows what is there",
-            409 => "choose another name, or `omni apply` to update",
-            412 => "somebody else changed it; read it again and repeat",
-            413 => "send less at once",
-            429 | 503 => "the server is busy; wait a little and repeat",
-            400..=499 => "correct it and repeat; nothing was changed",
+        match (self.status.as_u16(), self.document.code.as_deref()) {
+            (_, Some("OM0020")) => "change or delete what relies on it first; nothing was changed",
+            (_, Some("OM0021")) => "choose a name under custom.; `list` shows what is there",
+            (401 | 403, _) => "use a key that may do this",
+            (404, _) => "check the id or name, and --org; `list` shows what is there",
+            (409, Some("OM0006")) => "choose another name, or `omni apply` to update",
+            (409, _) => "see what stands in the way; nothing was changed",
+            (412, _) => "somebody else changed it; read it again and repeat",
+            (413, _) => "send less at once",
+            (429 | 503, _) => "the server is busy; wait a little and repeat",
+            (400..=499, _) => "correct it and repeat; nothing was changed",
             _ => "look at the log of the server",
         }
     }
@@ -155,11 +174,9 @@ mod tests {
     use super::*;
 
     fn problem(status: u16, document: &str) -> Problem {
-        Problem {
-            status: StatusCode::from_u16(status).unwrap(),
-            place: "POST http://127.0.0.1:7400/api/automations".into(),
-            document: serde_json::from_str(document).unwrap(),
-        }
+        let status = StatusCode::from_u16(status).unwrap();
+        let place = "POST http://127.0.0.1:7400/api/automations".into();
+        Problem::new(status, place, document.as_bytes())
     }
 
     #[test]

@@ -7,16 +7,21 @@ mod commands;
 mod demo;
 mod documents;
 mod error;
+mod messages;
 mod output;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use owo_colors::OwoColorize;
 use tokio::runtime::Builder;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

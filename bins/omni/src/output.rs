@@ -1,7 +1,7 @@
 //! Printing. What came from outside never reaches a terminal as control characters, except in
 //! `--output json`, which is the server's answer byte for byte.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::io::Write;
 
 use comfy_table::{Table, presets};
@@ -149,6 +149,22 @@ pub(crate) fn pretty(value: &Value) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
+/// As [`pretty`], and still JSON: for what is written to files.
+pub(crate) fn safe_json(value: &Value) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut safe = String::with_capacity(text.len());
+    for char in text.chars() {
+        // Outside of strings there is no other control character than the line end.
+        if char.is_control() && char != '\n' {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{:04x}", u32::from(char));
+        } else {
+            safe.push(char);
+        }
+    }
+    safe
+}
+
 /// A status in its colour: green went well, red did not, yellow is something between.
 pub(crate) fn status(status: &str) -> String {
     let status = clean(status);
@@ -199,6 +215,14 @@ mod tests {
         let value = json!({ "id": "x", "outcome": null, "n": { "deep": 3 } });
         let text = card(&[("id", "/id"), ("gone", "/outcome"), ("n", "/n/deep")], &value);
         assert_eq!(plain(&text.join("\n")), "id    x\nn     3");
+    }
+
+    #[test]
+    fn what_goes_to_files_stays_json_and_steers_no_terminal() {
+        let value = json!({ "pattern": "\u{9b}\u{1b}[2J\n" });
+        let text = safe_json(&value);
+        assert_eq!(text, "{\n  \"pattern\": \"\\u009b\\u001b[2J\\n\"\n}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

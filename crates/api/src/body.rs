@@ -40,7 +40,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     }
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses a body that is not said to be JSON.
+pub(crate) fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let said = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json"
@@ -117,8 +118,12 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: Bytes) -> Result<T, Problem> {
     if bytes.len() > BODY_MAX {
         return Err(too_large(BODY_MAX));
     }
-    let text = json(bytes)?;
-    let mut deserializer = serde_json::Deserializer::from_slice(text.as_bytes());
+    read_text(json(bytes)?.as_bytes())
+}
+
+/// Reads text that was checked as JSON into `T`.
+pub(crate) fn read_text<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let message = error.inner().to_string();
         let detail = message.split(" at line ").next().unwrap_or_default().to_owned();
@@ -154,7 +159,8 @@ fn pointer(path: &Path) -> String {
     parts.collect()
 }
 
-fn escape(key: &str) -> String {
+/// Writes a name as a part of a JSON Pointer.
+pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

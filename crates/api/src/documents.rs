@@ -2,9 +2,12 @@
 
 mod automations;
 mod captures;
+mod checks;
 mod dead_letters;
 mod payloads;
+mod published;
 mod replays;
+mod schemas;
 
 use chrono::{DateTime, Utc};
 use omni_events::{Event, rfc3339_millis};
@@ -24,9 +27,16 @@ pub(crate) use self::{
         DeletedDocument, DueDocument, ExpiryDocument, ExpungedDocument, ExpungedEventDocument,
         PolicyDocument,
     },
+    checks::{Check, Loss, ReaderFinding, ReaderKind, summary},
     dead_letters::{DeadLetterDocument, DeadLetterStoryDocument, RetryJobDocument},
     payloads::{Kept, PayloadDocument},
+    published::{CloudEventBody, PublishBody, Published, PublishedEvent},
     replays::{PlanDocument, ReplayAnswer, ReplayDocument, Replayed},
+    schemas::{
+        CheckBody, ConfigBody, DeleteTypeQuery, ExportFormat, ExportQuery, ImportBody,
+        ImportDocument, ImportOutcome, ImportedDocument, InferBody, RegisterBody,
+        RegisteredDocument, Types, TypesQuery, Versions, VersionsQuery,
+    },
 };
 
 /// An event with its place in the log and what became of it.

@@ -21,6 +21,15 @@ const HEADERS: [(&str, &str); 2] = [
     ("X-Omni-Org", "The organisation; `default` when absent."),
     ("X-Correlation-Id", "Given back with the answer, and kept with whatever the call causes."),
 ];
+/// What `Idempotency-Key` does, by operation.
+const KEYS: [(&str, &str); 2] = [
+    ("triggerEvent", "A repeat with the same key and body answers as the first call did."),
+    (
+        "publishEvents",
+        "A repeat with the same key and body answers as the first call did. In an array, the event at index i has the \
+         key `{key}:{i}`. CloudEvents do not need it: their `source` and `id` are their key.",
+    ),
+];
 
 /// Writes the document.
 pub(crate) fn document(routes: &[Route], version: &str) -> Value {
@@ -90,10 +99,11 @@ fn operation(
         },
     });
     if let Some(body) = route.body {
-        operation["requestBody"] = json!({
-            "required": true,
-            "content": { "application/json": { "schema": body(reading) } },
-        });
+        let mut content = json!({ "application/json": { "schema": body(reading) } });
+        for (media, schema) in &route.or_bodies {
+            content[*media] = json!({ "schema": schema(reading) });
+        }
+        operation["requestBody"] = json!({ "required": true, "content": content });
     }
     if let Some(rpc) = route.rpc {
         operation["x-rpc"] = json!(format!("omni.v1.{rpc}"));
@@ -122,11 +132,8 @@ fn parameters(route: &Route, reading: &mut SchemaGenerator) -> Vec<Value> {
     if route.path.starts_with("/api/") {
         let header = |(name, description): (&str, &str)| json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string" } });
         parameters.extend(HEADERS.map(header));
-        if route.operation_id == "triggerEvent" {
-            parameters.push(header((
-                "Idempotency-Key",
-                "A repeat with the same key and body answers as the first call did.",
-            )));
+        if let Some((_, does)) = KEYS.iter().find(|(id, _)| *id == route.operation_id) {
+            parameters.push(header(("Idempotency-Key", does)));
         }
         if route.method == Method::PUT {
             parameters.push(header((

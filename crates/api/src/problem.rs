@@ -4,6 +4,7 @@
 
 mod convert;
 mod kind;
+mod registry;
 
 use std::collections::HashMap;
 
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 pub(crate) use self::kind::Kind;
@@ -34,6 +36,8 @@ pub(crate) struct Problem {
     pub(crate) kind: Kind,
     pub(crate) detail: String,
     pub(crate) errors: Vec<FieldError>,
+    /// More members of the document: what was found, for a client that shows or decides. Not told over gRPC.
+    pub(crate) extensions: Map<String, Value>,
 }
 
 /// One bad field.
@@ -62,11 +66,14 @@ pub(crate) struct Document<'a> {
     code: &'a str,
     /// The fields at fault, if fields are.
     errors: &'a [FieldError],
+    /// More about it, by the kind of problem.
+    #[serde(flatten)]
+    extensions: &'a Map<String, Value>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: head(detail.into()), errors: Vec::new() }
+        Self { kind, detail: head(detail.into()), errors: Vec::new(), extensions: Map::new() }
     }
 
     /// One field is wrong.
@@ -89,7 +96,30 @@ impl Problem {
         let first = told.next().unwrap_or_else(|| "The input is not valid.".to_owned());
         let more = count.saturating_sub(1);
         let detail = if more == 0 { first } else { format!("{first} (and {more} more)") };
-        Self { kind: Kind::Invalid, detail: head(detail), errors }
+        Self { errors, ..Self::new(Kind::Invalid, detail) }
+    }
+
+    /// The same problem with one more member in its document.
+    pub(crate) fn with(mut self, name: &str, value: &impl Serialize) -> Self {
+        match serde_json::to_value(value) {
+            Ok(value) => drop(self.extensions.insert(name.to_owned(), value)),
+            Err(error) => tracing::error!(%error, name, "a part of a problem could not be written"),
+        }
+        self
+    }
+
+    /// The document that REST answers with.
+    pub(crate) fn document(&self) -> Document<'_> {
+        let row = self.kind.row();
+        Document {
+            type_uri: format!("urn:omni:problem:{}", row.code),
+            title: row.title,
+            status: row.status.as_u16(),
+            detail: &self.detail,
+            code: row.code,
+            errors: &self.errors,
+            extensions: &self.extensions,
+        }
     }
 
     /// There is no such thing for this organisation.
@@ -130,18 +160,9 @@ impl std::fmt::Display for Chain<'_> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let row = self.kind.row();
-        let document = Document {
-            type_uri: format!("urn:omni:problem:{}", row.code),
-            title: row.title,
-            status: row.status.as_u16(),
-            detail: &self.detail,
-            code: row.code,
-            errors: &self.errors,
-        };
-        // Strings and numbers only: writing them cannot fail.
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (row.status, body).into_response();
+        // Strings, numbers and JSON: writing them cannot fail.
+        let body = serde_json::to_vec(&self.document()).unwrap_or_default();
+        let mut response = (self.kind.row().status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.kind.is_temporary() {

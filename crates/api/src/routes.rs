@@ -28,6 +28,8 @@ pub(crate) struct Route {
     pub(crate) rpc: Option<&'static str>,
     pub(crate) query: Option<SchemaOf>,
     pub(crate) body: Option<SchemaOf>,
+    /// Other media types of the body, with their schemas.
+    pub(crate) or_bodies: Vec<(&'static str, SchemaOf)>,
     pub(crate) status: StatusCode,
     pub(crate) answer: Option<SchemaOf>,
     /// The media type of the answer, where that is not JSON with a schema.
@@ -59,6 +61,7 @@ impl Route {
             rpc: None,
             query: None,
             body: None,
+            or_bodies: Vec::new(),
             status: StatusCode::OK,
             answer: None,
             media: None,
@@ -82,6 +85,12 @@ impl Route {
     /// The JSON body.
     pub(crate) fn body<T: JsonSchema>(mut self) -> Self {
         self.body = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// The body in another media type.
+    pub(crate) fn or_body<T: JsonSchema>(mut self, media: &'static str) -> Self {
+        self.or_bodies.push((media, SchemaGenerator::subschema_for::<T>));
         self
     }
 
@@ -115,10 +124,13 @@ pub(crate) fn all() -> Vec<Route> {
     [
         rest::webhooks::routes(),
         rest::events::routes(),
+        rest::publish::routes(),
         rest::captures::routes(),
         rest::trace::routes(),
         rest::replays::routes(),
         rest::types::routes(),
+        rest::schema_check::routes(),
+        rest::schema_exchange::routes(),
         rest::sources::routes(),
         rest::automations::routes(),
         rest::executions::routes(),

@@ -3,7 +3,9 @@
 mod captures;
 mod grpc;
 mod hostile;
+mod publish;
 mod rest;
+mod schemas;
 mod table;
 mod tenancy;
 

@@ -32,6 +32,10 @@ pub struct Definition {
     /// Of several automations that match one event, those with the higher priority run first.
     #[serde(default)]
     pub priority: i32,
+    /// Whether each execution is told by a `system.automation.executed` event, kept like any other. Costs one more event
+    /// per execution.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub announce: bool,
 }
 
 /// One thing to do.
@@ -85,6 +89,11 @@ pub struct Automation {
     pub updated_at: DateTime<Utc>,
     /// Who made it.
     pub created_by: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field like this")]
+fn is_off(on: &bool) -> bool {
+    !on
 }
 
 fn yes() -> bool {

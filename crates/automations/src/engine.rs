@@ -10,7 +10,7 @@ use std::{
 
 use omni_clock::{Clock, Random};
 use omni_event_bus::{Consumer, ConsumerConfig, Error, EventBus, Start};
-use omni_event_log::Repeats;
+use omni_event_log::{EventLog, Repeats};
 use omni_events::SubjectPattern;
 use omni_store::Store;
 use tokio::sync::mpsc;
@@ -75,6 +75,8 @@ pub struct Engine {
     pub(crate) config: EngineConfig,
     pub(crate) stats: Arc<EngineStats>,
     pub(crate) repeats: Repeats,
+    /// Where executions are told.
+    pub(crate) log: Option<EventLog>,
 }
 
 impl Engine {
@@ -88,13 +90,14 @@ impl Engine {
     ) -> Self {
         let runner = Runner { clock: clock.clone(), random };
         let (stats, repeats) = (Arc::default(), Repeats::default());
-        Self { automations, store, bus, clock, runner, config, stats, repeats }
+        Self { automations, store, bus, clock, runner, config, stats, repeats, log: None }
     }
 
-    /// Says which events may be on the bus twice. An engine that is not told takes a first delivery for the only one.
+    /// Names the log that the events come from: it knows which of them may be on the bus twice, and takes in what
+    /// automations announce. Without one, a first delivery is taken for the only one, and nothing is announced.
     #[must_use]
-    pub fn with_repeats(self, repeats: Repeats) -> Self {
-        Self { repeats, ..self }
+    pub fn with_log(self, log: EventLog) -> Self {
+        Self { repeats: log.repeats(), log: Some(log), ..self }
     }
 
     /// The counters of this engine.

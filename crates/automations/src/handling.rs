@@ -23,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::before::Before;
 use crate::{
-    Engine, ExecutionStatus,
+    Engine, ExecutionStatus, announcing,
     compiled::Compiled,
     in_hand::InHand,
     letters::letters,
@@ -153,7 +153,7 @@ impl Handling {
         }
     }
 
-    /// `None` when the process stops before anything has begun.
+    /// `None` when the process stops before anything has begun, or before it could be told.
     async fn handle(&self, work: Work) -> Option<Settled> {
         let Work { event, attempt, decisions, ready } = work;
         let (_room, document) = if let Some(ready) = ready {
@@ -165,19 +165,20 @@ impl Handling {
         let Some(before) = self.look_back(&event, attempt, &decisions).await? else {
             return Some(Settled::new(event.id, None));
         };
-        let executions = self.run_plan(&event, &document, decisions, &before).await;
+        let executions = self.run_plan(&event, &document, decisions, &before).await?;
         let done = self.done(&event, attempt, &before.executions, executions);
         Some(Settled::new(event.id, Some(done)))
     }
 
+    /// `None` when the process stops before what was done could be told: then it is done again, under the same keys.
     async fn run_plan(
         &self,
         event: &Event,
         document: &Value,
         decisions: Vec<Decision>,
         before: &Before,
-    ) -> Vec<ExecutionRow> {
-        let Engine { runner, stats, clock, .. } = &self.engine;
+    ) -> Option<Vec<ExecutionRow>> {
+        let Engine { runner, stats, clock, log, .. } = &self.engine;
         let mut executions = Vec::with_capacity(decisions.len());
         let mut patience = Patience::new(clock.elapsed());
         for (compiled, holds) in decisions {
@@ -193,6 +194,12 @@ impl Handling {
                 let row = Box::pin(run).await;
                 let counter = if is_failure(&row) { &stats.failed } else { &stats.succeeded };
                 counter.fetch_add(1, Ordering::Relaxed);
+                if let Some(log) = log.as_ref().filter(|_| announcing::is_told(&compiled, event)) {
+                    let about = (event, &*compiled, &row);
+                    if !Box::pin(announcing::announce(log, &**clock, about)).await {
+                        return None;
+                    }
+                }
                 executions.push(row);
             } else {
                 stats.skipped.fetch_add(1, Ordering::Relaxed);
@@ -202,7 +209,7 @@ impl Handling {
                 }
             }
         }
-        executions
+        Some(executions)
     }
 
     /// What is to be recorded; the outcome is about all executions, those of an earlier delivery included.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod announcing;
 mod automations;
 mod cache;
 mod compiled;
@@ -11,6 +12,7 @@ mod handling;
 mod in_hand;
 mod letters;
 mod plan;
+mod readers;
 mod recorder;
 mod replaying;
 mod room;
@@ -22,3 +24,4 @@ pub use definition::{ActionSpec, Automation, Definition, OnError};
 pub use engine::{CONSUMER, Engine, EngineConfig, EngineStats};
 pub use error::{Error, Problem};
 pub use execution::{ActionResult, ActionStatus, Execution, ExecutionStatus};
+pub use readers::{Read, Reader};

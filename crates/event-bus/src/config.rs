@@ -83,6 +83,9 @@ pub struct ConsumerConfig {
     pub retry: Policy,
     /// What messages must be handled one after the other; without it all are handled side by side.
     pub ordering: Option<OrderingKey>,
+    /// How long the server keeps its position while nobody asks for messages; `None` for ever. For a consumer of one
+    /// process, whose name nobody will use again. The embedded bus keeps all: give them names that come back.
+    pub forgotten_after: Option<Duration>,
 }
 
 impl ConsumerConfig {
@@ -103,6 +106,7 @@ impl ConsumerConfig {
                 jitter: 0.0,
             },
             ordering: None,
+            forgotten_after: None,
         }
     }
 

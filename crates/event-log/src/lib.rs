@@ -7,6 +7,7 @@ mod check;
 mod closing;
 mod content;
 mod dead_letters;
+mod definitions;
 mod delivery;
 mod draft;
 mod error;
@@ -17,6 +18,7 @@ mod recovery;
 mod repeats;
 mod replay;
 mod scheduled;
+mod together;
 mod trace;
 
 pub use appender::Appender;
@@ -29,6 +31,7 @@ pub use closing::Closing;
 pub use dead_letters::{
     DeadLetterAgent, DeadLetterError, DeadLetters, RetryFilter, Story as DeadLetterStory,
 };
+pub use definitions::DEFINITION_CHANGED;
 pub use draft::{Dedupe, Draft};
 pub use error::AppendError;
 pub use log::{Appended, Config, EventLog, Parts, Stats, open};
@@ -40,6 +43,7 @@ pub use replay::{
     Runner as ReplayRunner, Selection as ReplaySelection, Spec as ReplaySpec,
 };
 pub use scheduled::{Cancelled, SCHEDULE_DAYS_MAX, ScheduleError, Timer};
+pub use together::CheckedDraft;
 pub use trace::{Node, NodeKind, TRACE_NODES_MAX, Trace};
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub struct Parts {
 #[derive(Clone, Debug)]
 pub struct EventLog {
     pub(crate) parts: Arc<Parts>,
-    queue: mpsc::Sender<Waiting>,
+    pub(crate) queue: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
     room_kib: Arc<Semaphore>,
     pub(crate) counters: Arc<Counters>,
@@ -211,6 +211,16 @@ impl EventLog {
         }
         let registry = &self.parts.registry;
         let checked = registry.check(&draft.metadata.org, &draft.event_type, &draft.payload)?;
+        if let Some(first) = checked.warnings.first() {
+            tracing::warn!(
+                org = draft.metadata.org.as_str(),
+                event_type = draft.event_type.as_str(),
+                faults = checked.warnings.len(),
+                pointer = first.pointer,
+                fault = first.message,
+                "the payload does not fit the schema of its type; the type only warns, so it is taken"
+            );
+        }
         Ok(checked.schema_version)
     }
 

@@ -98,7 +98,8 @@ async fn an_event_happens_at_its_time_and_once_with_two_replicas() {
         // All within what a replica may be silent: the time of the test stands still for their signs of life.
         let later = now + TimeDelta::seconds(8);
         let wanted = one.log.schedule(draft(1), later).await.unwrap();
-        let sooner = other.log.schedule(draft(2), now + TimeDelta::milliseconds(200)).await.unwrap();
+        let sooner =
+            other.log.schedule(draft(2), now + TimeDelta::milliseconds(200)).await.unwrap();
         one.happened(sooner, &clock).await;
         assert_eq!(one.stored(wanted).await, None, "its time has not come");
         clock.advance((later - clock.now()).to_std().unwrap());

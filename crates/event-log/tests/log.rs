@@ -177,6 +177,46 @@ async fn more_than_may_wait_is_refused_before_it_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drafts_that_do_not_all_find_room_are_not_taken_at_all() {
+    let (store, bus) = (Store::temporary().await, EventBus::temporary().await);
+    let config = Config { waiting_max: 3, ..Config::default() };
+    let (log, appender, _publisher) = opened(&store, &bus, config, system()).await;
+    let checked = async |from: usize, count: usize| {
+        let mut all = Vec::new();
+        for n in from..from + count {
+            all.push(log.check(draft(n)).await.unwrap());
+        }
+        all
+    };
+    assert!(log.append(draft(0)).now_or_never().is_none());
+    let refused = log.append_all(checked(1, 3).await).now_or_never();
+    assert!(matches!(refused, Some(Err(AppendError::Overloaded))), "{refused:?}");
+    // Whoever goes away after that leaves both in the queue, and the refused ones took no room.
+    assert!(log.append_all(checked(4, 2).await).now_or_never().is_none());
+    tokio::spawn(appender.run(CancellationToken::new()));
+    while log.stats().appended < 3 {
+        tokio::task::yield_now().await;
+    }
+    let answers = log.append_all(checked(6, 3).await).await.unwrap();
+    let sequences: Vec<i64> = answers.into_iter().map(|one| one.unwrap().sequence).collect();
+    assert!(sequences.is_sorted(), "{sequences:?}");
+    while log.stats().appended < 6 {
+        tokio::task::yield_now().await;
+    }
+    assert!(log.append_all(Vec::new()).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_that_is_too_large_for_the_bus_fails_its_check() {
+    let (store, bus) = (Store::temporary().await, EventBus::temporary().await);
+    let (log, _appender, _publisher) = opened(&store, &bus, Config::default(), system()).await;
+    let mut large = draft(0);
+    let text = format!("\"{}\"", "x".repeat(bus.message_size_max()));
+    large.payload = omni_events::Payload::parse(text.into()).unwrap();
+    assert!(log.check(large).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_is_cut_with_its_path() {
     let (store, bus) = (Store::temporary().await, EventBus::temporary().await);
     let clock = ManualClock::at_unix(1_800_000_000);

@@ -16,7 +16,10 @@ pub use self::{
     people::{
         AccessDecided, IdentityLinked, IdentityMerged, InstanceConnected, InstanceDisconnected,
     },
-    system::{DeadLetter, HealthDegraded, ReplayCompleted, ReplayStarted},
+    system::{
+        AutomationExecuted, DeadLetter, DefinitionChanged, ExecutedAction, HealthDegraded,
+        ReplayCompleted, ReplayStarted,
+    },
 };
 
 /// A built-in event type with what its payload looks like.
@@ -55,6 +58,14 @@ pub fn core_types() -> Vec<CoreType> {
         ),
         core::<ReplayStarted>("system.replay.started", "A replay began."),
         core::<ReplayCompleted>("system.replay.completed", "A replay ended."),
+        core::<AutomationExecuted>(
+            "system.automation.executed",
+            "An automation has carried out its actions for an event.",
+        ),
+        core::<DefinitionChanged>(
+            "system.definition.changed",
+            "A definition that every process keeps in memory was made, changed or deleted.",
+        ),
         core::<HealthDegraded>("system.health.degraded", "A part of the installation is not well."),
     ]
 }

@@ -74,6 +74,14 @@ impl Payload {
         std::str::from_utf8(&self.0).unwrap_or("null")
     }
 
+    /// The elements of an array, each byte for byte as it stands there; `None` when this is no array.
+    ///
+    /// For batches: what is in each is read by itself, so that one bad element does not hide the others.
+    pub fn elements(&self) -> Option<Vec<&str>> {
+        let elements: Vec<&RawValue> = serde_json::from_slice(&self.0).ok()?;
+        Some(elements.into_iter().map(RawValue::get).collect())
+    }
+
     /// Parses the text into a tree, for whoever has to look inside.
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::from_slice(&self.0).unwrap_or_default()
@@ -226,6 +234,20 @@ mod tests {
             wrapped.contains(r#""b": 1.50, "a": 9007199254740993, "b": "\u0041""#),
             "{wrapped}"
         );
+    }
+
+    #[test]
+    fn elements_stay_as_sent() {
+        let elements = |text: &'static str| {
+            let payload = Payload::parse(text.into()).unwrap();
+            payload.elements().map(|all| all.into_iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let found = elements(r#" [ {"b": 1.50, "a": 12345678901234567890123} ,[1, 2], "]" ] "#);
+        let expected = [r#"{"b": 1.50, "a": 12345678901234567890123}"#, "[1, 2]", r#""]""#];
+        assert_eq!(found.unwrap(), expected);
+        assert_eq!(elements("[]"), Some(Vec::new()));
+        assert_eq!(elements(r#"{"0": 1}"#), None);
+        assert_eq!(elements("null"), None);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use omni_event_bus::Stream;
-use schemars::JsonSchema;
-use serde::Serialize;
+use omni_events::EventType;
+use omni_schema::{Unusable, Violation};
+
+use crate::Compared;
 
 /// The registry could not be opened or read again, or a type cannot be registered.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +27,49 @@ pub enum Error {
     Schema {
         /// The type.
         event_type: String,
-        /// What is wrong with it.
-        reason: String,
+        /// What is wrong with it, and where.
+        reason: Unusable,
     },
+    /// The description cannot be kept.
+    #[error("the description of `{event_type}` {reason}")]
+    Description {
+        /// The type.
+        event_type: String,
+        /// Why not, and what to do instead.
+        reason: &'static str,
+    },
+    /// It breaks what the mode of the type protects.
+    #[error("{}", Incompatible { event_type, compared })]
+    Incompatible {
+        /// The type.
+        event_type: String,
+        /// What it breaks.
+        compared: Box<Compared>,
+    },
+    /// There is no such type.
+    #[error("`{event_type}` is not registered")]
+    Unknown {
+        /// The type.
+        event_type: String,
+    },
+    /// Only what was deleted can be purged.
+    #[error("`{event_type}` is still there; delete it first, then for good")]
+    NotDeleted {
+        /// The type.
+        event_type: String,
+    },
+    /// Others change the type all the time.
+    #[error("`{event_type}` is being changed by others at this moment; try again")]
+    Busy {
+        /// The type.
+        event_type: String,
+    },
+    /// The process ends.
+    #[error("the process is stopping")]
+    Stopping,
+    /// Work on schemas panicked: a fault of ours.
+    #[error("work on schemas broke off by a fault of the product")]
+    Broken(#[source] tokio::task::JoinError),
     /// Streams are shared, and another organisation has chosen another one for this type.
     #[error(
         "`{event_type}` goes to the stream {stream} already, by the choice of another organisation; choose that one, \
@@ -41,14 +83,37 @@ pub enum Error {
     },
 }
 
-/// A place in a payload that does not fit the schema of its type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Violation {
-    /// JSON Pointer (RFC 6901) into the payload; empty for the whole.
-    pub pointer: String,
-    /// What is wrong there. Never repeats the value: payloads hold personal data.
-    pub message: String,
+impl Error {
+    pub(crate) fn unknown(event_type: &str) -> Self {
+        Self::Unknown { event_type: event_type.to_owned() }
+    }
+}
+
+pub(crate) fn busy(event_type: &EventType) -> Error {
+    Error::Busy { event_type: event_type.as_str().to_owned() }
+}
+
+struct Incompatible<'a> {
+    event_type: &'a str,
+    compared: &'a Compared,
+}
+
+impl fmt::Display for Incompatible<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { event_type, compared } = self;
+        let count = compared.refused().count();
+        let mode = compared.compatibility.as_str();
+        let least = if compared.omitted > 0 { "at least " } else { "" };
+        write!(
+            f,
+            "the schema would break {least}{count} things that {mode} protects for `{event_type}`"
+        )?;
+        if let Some((version, finding)) = compared.refused().next() {
+            let place = if finding.path.is_empty() { "the document" } else { &finding.path };
+            write!(f, ", first against version {version}: {place}: {}", finding.message)?;
+        }
+        write!(f, "; mend the schema, or set the compatibility of the type")
+    }
 }
 
 /// Why an event may not enter.

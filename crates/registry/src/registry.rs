@@ -1,4 +1,4 @@
-//! The handle: types by organisation, in memory, replaced as a whole when they are read again.
+//! The handle: types by organisation, in memory, replaced as a whole when some have changed.
 
 use std::{
     collections::HashMap,
@@ -10,22 +10,22 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use jsonschema::Validator;
 use omni_clock::Clock;
 use omni_event_bus::Stream;
 use omni_events::{Domain, EventType, Org, Payload};
-use omni_store::{Store, schemas, schemas::SchemaRow};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value;
-use tokio::sync::watch;
+use omni_schema::Violation;
+use omni_store::{Store, schemas};
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    Error, Refresher, Refused, Routes, Validation, Violation, nearby, routes, schema, seed,
+    Error, Refresher, Refused, Routes, TypeInfo, Validation, entry::Entry, nearby, routes, seed,
+    stored::WALKS_MAX,
 };
 
 /// The owner of the built-in types, which all organisations share; no organisation can have this name.
 pub(crate) const SHARED: &str = "*";
+/// Longest name, in bytes, for which near ones are looked for among all types.
+const NEAR_LEN_MAX: usize = 64;
 
 /// Every event type that is known here. Clones share one cache.
 #[derive(Clone)]
@@ -35,43 +35,19 @@ struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
     types: ArcSwap<Types>,
-    /// The revision of the table that `types` was read at, or later.
+    /// The highest revision of all types that were read.
     revision: AtomicI64,
     /// Held while rereading, so that an older reading never replaces a newer one.
     reloading: tokio::sync::Mutex<()>,
     unknown_custom: AtomicU64,
+    warned: AtomicU64,
     routes: watch::Sender<Routes>,
+    /// Walks through stored events that may go on at once.
+    walks: Semaphore,
 }
 
-/// Owner → type → its latest version.
-type Types = HashMap<String, HashMap<String, Arc<Entry>>>;
-
-struct Entry {
-    info: TypeInfo,
-    /// None when checks are off, or the stored schema does not compile.
-    validator: Option<Validator>,
-}
-
-/// What is known about one event type.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TypeInfo {
-    /// The type.
-    pub event_type: String,
-    /// What it tells, in one sentence.
-    pub description: Option<String>,
-    /// The latest version of its schema.
-    pub version: i32,
-    /// JSON Schema of the payload.
-    pub schema: Value,
-    /// How strictly payloads are checked.
-    pub validation: Validation,
-    /// Whether it comes with the product and is shared by all organisations.
-    pub built_in: bool,
-    /// The stream its owner wants its events in, if not that of its domain; [`Registry::stream_of`] says where they go.
-    #[serde(skip)]
-    pub stream: Option<Stream>,
-}
+/// Owner → type. A change makes only the types of its owner anew.
+type Types = HashMap<String, Arc<HashMap<String, Arc<Entry>>>>;
 
 /// An event that may enter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,7 +72,9 @@ impl Registry {
             revision: AtomicI64::new(0),
             reloading: tokio::sync::Mutex::default(),
             unknown_custom: AtomicU64::new(0),
+            warned: AtomicU64::new(0),
             routes: watch::Sender::default(),
+            walks: Semaphore::new(WALKS_MAX),
         }));
         registry.reload().await?;
         Ok(registry)
@@ -117,15 +95,18 @@ impl Registry {
         let Some(entry) = find(&types, org, event_type.as_str()) else {
             return self.unregistered(&types, event_type);
         };
-        let version = entry.info.version;
+        let (version, validation) = (entry.row.latest, entry.validation());
         // The tree is built only here: most events have no schema and stay bytes.
-        let warnings = match &entry.validator {
-            Some(validator) => schema::violations(validator, &payload.to_value()),
-            None => Vec::new(),
-        };
-        if entry.info.validation == Validation::Enforce && !warnings.is_empty() {
+        let schema = if validation == Validation::Off { None } else { entry.schema() };
+        let warnings = schema
+            .map(|schema| schema.validator().violations(&payload.to_value()))
+            .unwrap_or_default();
+        if validation == Validation::Enforce && !warnings.is_empty() {
             let event_type = event_type.as_str().to_owned();
             return Err(Refused::Invalid { event_type, version, violations: warnings });
+        }
+        if !warnings.is_empty() {
+            self.0.warned.fetch_add(1, Ordering::Relaxed);
         }
         Ok(Checked { schema_version: Some(version), warnings })
     }
@@ -135,7 +116,7 @@ impl Registry {
             self.0.unknown_custom.fetch_add(1, Ordering::Relaxed);
             return Ok(Checked::default());
         }
-        let known = types.get(SHARED).into_iter().flatten().map(|(name, _)| name.as_str());
+        let known = owned(types, SHARED).map(|(name, _)| name.as_str());
         Err(Refused::UnknownType {
             near: nearby::near(event_type.as_str(), known),
             event_type: event_type.as_str().to_owned(),
@@ -145,24 +126,53 @@ impl Registry {
     /// The types an organisation can use, by name.
     pub fn types(&self, org: &Org) -> Vec<TypeInfo> {
         let types = self.0.types.load();
-        let owned = types.get(org.as_str()).into_iter().flatten();
-        let mut all: Vec<&Arc<Entry>> = owned
+        let mut all: Vec<&Arc<Entry>> = owned(&types, org.as_str())
             .filter(|(name, _)| !types.get(SHARED).is_some_and(|shared| shared.contains_key(*name)))
-            .chain(types.get(SHARED).into_iter().flatten())
+            .chain(owned(&types, SHARED))
             .map(|(_, entry)| entry)
+            .filter(|entry| !entry.is_deleted())
             .collect();
-        all.sort_unstable_by(|a, b| a.info.event_type.cmp(&b.info.event_type));
-        all.into_iter().map(|entry| entry.info.clone()).collect()
+        all.sort_unstable_by(|a, b| a.row.event_type.cmp(&b.row.event_type));
+        all.into_iter().map(|entry| entry.info()).collect()
+    }
+
+    /// The types of a namespace that an organisation can use, by name: of `custom.order`, all that begin with
+    /// `custom.order.`, and itself.
+    pub fn types_in(&self, org: &Org, namespace: &str) -> Vec<TypeInfo> {
+        let mut types = self.types(org);
+        types.retain(|info| {
+            let rest = info.event_type.strip_prefix(namespace);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        types
     }
 
     /// One type, if the organisation can use it.
     pub fn get(&self, org: &Org, event_type: &str) -> Option<TypeInfo> {
-        find(&self.0.types.load(), org, event_type).map(|entry| entry.info.clone())
+        find(&self.0.types.load(), org, event_type).map(|entry| entry.info())
+    }
+
+    /// Names of types that the organisation can use and that come near this one, nearest first: for whoever asked for a
+    /// type that is not there.
+    pub fn near(&self, org: &Org, event_type: &str) -> Vec<String> {
+        // The work grows with the square of the length, and a name that long is no typing error.
+        if event_type.len() > NEAR_LEN_MAX {
+            return Vec::new();
+        }
+        let types = self.0.types.load();
+        let known = owned(&types, SHARED).chain(owned(&types, org.as_str()));
+        let known = known.filter(|(_, entry)| !entry.is_deleted()).map(|(name, _)| name.as_str());
+        nearby::near(event_type, known)
     }
 
     /// How many events of `custom.` types without a schema were taken since the start.
     pub fn unknown_custom(&self) -> u64 {
         self.0.unknown_custom.load(Ordering::Relaxed)
+    }
+
+    /// How many events that do not fit the schema of their type were taken since the start, because it only warns.
+    pub fn warned(&self) -> u64 {
+        self.0.warned.load(Ordering::Relaxed)
     }
 
     /// The loop that keeps the cache fresh; run one per process.
@@ -191,19 +201,29 @@ impl Registry {
     pub(crate) fn chosen_by_others(&self, org: &Org, event_type: &str) -> Option<Stream> {
         let types = self.0.types.load();
         let mut others = types.iter().filter(|(owner, _)| *owner != org.as_str());
-        others.find_map(|(_, owned)| owned.get(event_type)?.info.stream)
+        others.find_map(|(_, owned)| {
+            let entry = owned.get(event_type).filter(|entry| !entry.is_deleted())?;
+            routes::chosen(&entry.row)
+        })
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
     }
 
+    pub(crate) fn walks(&self) -> &Semaphore {
+        &self.0.walks
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.0.clock
     }
 
-    /// Reads the types again if any changed.
-    pub(crate) async fn refresh(&self) -> Result<(), Error> {
+    /// Reads the types again if any changed; whoever hears of a change calls it, and [`Refresher`] by the clock.
+    ///
+    /// # Errors
+    /// When the store cannot be read; what is known stays in use.
+    pub async fn refresh(&self) -> Result<(), Error> {
         let mut conn = self.0.store.read().await?;
         let revision = schemas::revision(&mut conn).await?;
         drop(conn);
@@ -213,93 +233,54 @@ impl Registry {
         self.reload().await
     }
 
-    /// Reads all types again; what did not change keeps its compiled validator.
+    /// Reads what changed since it was last read.
     async fn reload(&self) -> Result<(), Error> {
         let _one_at_a_time = self.0.reloading.lock().await;
+        let seen = self.0.revision.load(Ordering::Relaxed);
         let mut conn = self.0.store.read().await?;
-        // The revision comes first: a change between the two reads is then read once more, not missed.
-        let revision = schemas::revision(&mut conn).await?;
-        let rows = schemas::all(&mut conn).await?;
+        let changed = schemas::changed_since(&mut conn, seen).await?;
         drop(conn);
-        let routes = Routes::of(&rows);
-        let before = self.0.types.load_full();
-        let mut types = Types::new();
-        for row in latest(rows) {
-            let known = before.get(&row.org).and_then(|owned| owned.get(&row.event_type));
-            let entry = match known {
-                Some(entry) if entry.is(&row) => Arc::clone(entry),
-                _ => Arc::new(Entry::of(&row)),
-            };
-            types.entry(row.org).or_default().insert(row.event_type, entry);
+        let Some(newest) = changed.iter().map(|(row, _)| row.revision).max() else {
+            return Ok(());
+        };
+        let mut types = Types::clone(&self.0.types.load());
+        let may_reroute = changed.iter().any(|(row, _)| routes::may_matter(row));
+        for (row, schema) in changed {
+            let owned = Arc::make_mut(types.entry(row.org.clone()).or_default());
+            owned.insert(row.event_type.clone(), Arc::new(Entry::of(row, schema)));
         }
-        self.0.types.store(Arc::new(types));
-        self.0.routes.send_if_modified(|known| {
-            let changed = *known != routes;
-            *known = routes;
-            changed
-        });
-        self.0.revision.store(revision, Ordering::Relaxed);
+        let types = Arc::new(types);
+        self.0.types.store(types.clone());
+        if may_reroute {
+            let all = types.values().flat_map(|owned| owned.values());
+            let routes = Routes::of(all.map(|entry| &entry.row));
+            self.0.routes.send_if_modified(|known| {
+                let changed = *known != routes;
+                *known = routes;
+                changed
+            });
+        }
+        self.0.revision.store(newest, Ordering::Relaxed);
         Ok(())
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let types: usize = self.0.types.load().values().map(HashMap::len).sum();
+        let types: usize = self.0.types.load().values().map(|owned| owned.len()).sum();
         f.debug_struct("Registry").field("types", &types).finish_non_exhaustive()
     }
 }
 
-impl Entry {
-    fn of(row: &SchemaRow) -> Self {
-        let validation = Validation::stored(&row.validation);
-        let schema: Value = serde_json::from_str(&row.schema).unwrap_or(Value::Bool(true));
-        let validator = match (validation, schema::compile(&schema)) {
-            (Validation::Off, _) => None,
-            (_, Ok(validator)) => Some(validator),
-            (_, Err(reason)) => {
-                // Only possible when a row was written past this crate: refusing its events would lose them.
-                let (event_type, version) = (&row.event_type, row.version);
-                tracing::error!(event_type, version, reason, "stored schema is not checked");
-                None
-            }
-        };
-        let info = TypeInfo {
-            event_type: row.event_type.clone(),
-            description: row.description.clone(),
-            version: row.version,
-            schema,
-            validation,
-            built_in: row.org == SHARED,
-            stream: routes::chosen(row),
-        };
-        Self { info, validator }
-    }
-
-    /// Whether this was made of such a row; a version's schema never changes, the rest may.
-    fn is(&self, row: &SchemaRow) -> bool {
-        self.info.version == row.version
-            && self.info.validation == Validation::stored(&row.validation)
-            && self.info.description == row.description
-            && self.info.stream == routes::chosen(row)
-    }
+fn owned<'a>(types: &'a Types, owner: &str) -> impl Iterator<Item = (&'a String, &'a Arc<Entry>)> {
+    types.get(owner).into_iter().flat_map(|owned| owned.iter())
 }
 
 /// A built-in type comes first, so that no tenant can loosen what all others rely on.
 fn find<'a>(types: &'a Types, org: &Org, event_type: &str) -> Option<&'a Arc<Entry>> {
-    let of = |owner: &str| types.get(owner).and_then(|owned| owned.get(event_type));
+    let of = |owner: &str| {
+        let entry = types.get(owner).and_then(|owned| owned.get(event_type));
+        entry.filter(|entry| !entry.is_deleted())
+    };
     of(SHARED).or_else(|| of(org.as_str()))
-}
-
-/// Of each type of each owner, the row with the highest version.
-fn latest(rows: Vec<SchemaRow>) -> impl Iterator<Item = SchemaRow> {
-    let mut latest: HashMap<(String, String), SchemaRow> = HashMap::new();
-    for row in rows {
-        let key = (row.org.clone(), row.event_type.clone());
-        match latest.get(&key) {
-            Some(kept) if kept.version >= row.version => {}
-            _ => drop(latest.insert(key, row)),
-        }
-    }
-    latest.into_values()
 }

@@ -3,39 +3,65 @@
 //! Runs at every start and writes only what changed: a new release that adds a field makes a new version.
 
 use omni_clock::Clock;
-use omni_store::{Conn, Store, schemas, schemas::SchemaRow};
+use omni_events::payload::CoreType;
+use omni_store::{
+    Conn, Store, schemas,
+    schemas::{Change, TypeRow},
+};
+use serde_json::Value;
 
-use crate::{Error, Validation, registry::SHARED};
-
-/// How often a type is tried when another process, starting at the same moment, was faster.
-const TRIES: usize = 5;
+use crate::{Error, Validation, register::TRIES, registry::SHARED};
 
 pub(crate) async fn core_types(store: &Store, clock: &dyn Clock) -> Result<(), Error> {
     let mut conn = store.write().await?;
     for core in omni_events::payload::core_types() {
-        let row = SchemaRow {
-            org: SHARED.to_owned(),
-            event_type: core.event_type.to_owned(),
-            version: 1,
-            schema: core.schema.to_string(),
-            description: Some(core.description.to_owned()),
-            stream: None,
-            validation: Validation::Enforce.as_str().to_owned(),
-            created_by: None,
-            created_at: clock.now(),
-        };
-        insert(&mut conn, &row).await?;
+        let mut tries = TRIES;
+        while let Err(error) = seed(&mut conn, &core, clock).await {
+            // Another process, starting at the same moment, was faster.
+            tries -= 1;
+            if tries == 0 || !matches!(error, omni_store::Error::Exists { .. }) {
+                return Err(error.into());
+            }
+        }
     }
     Ok(())
 }
 
-/// Stores the next version of a type, whoever else does the same at this moment; answers the version it has.
-pub(crate) async fn insert(conn: &mut Conn, row: &SchemaRow) -> Result<i32, omni_store::Error> {
-    for _ in 1..TRIES {
-        match schemas::insert_if_changed(conn, row).await {
-            Err(omni_store::Error::Exists { .. }) => {}
-            other => return other,
-        }
+async fn seed(
+    conn: &mut Conn,
+    core: &CoreType,
+    clock: &dyn Clock,
+) -> Result<(), omni_store::Error> {
+    let known = schemas::get(conn, SHARED, core.event_type).await?;
+    let newest = schemas::versions(conn, SHARED, core.event_type, (None, 1)).await?;
+    let is_same = newest.first().is_some_and(|newest| {
+        serde_json::from_str::<Value>(&newest.schema).is_ok_and(|known| known == core.schema)
+    });
+    let now = clock.now();
+    let fresh = || TypeRow {
+        org: SHARED.to_owned(),
+        event_type: core.event_type.to_owned(),
+        description: None,
+        stream: None,
+        streams: "[]".to_owned(),
+        validation: String::new(),
+        compatibility: None,
+        policy: None,
+        latest: 0,
+        revision: 0,
+        created_by: None,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+    };
+    let mut row = known.clone().unwrap_or_else(fresh);
+    row.description = Some(core.description.to_owned());
+    Validation::Enforce.as_str().clone_into(&mut row.validation);
+    row.deleted_at = None;
+    if is_same && known.as_ref() == Some(&row) {
+        return Ok(());
     }
-    schemas::insert_if_changed(conn, row).await
+    row.updated_at = now;
+    let schema = (!is_same).then(|| core.schema.to_string());
+    schemas::put(conn, &Change { row, schema, changed_by: None }).await.map(drop)
 }

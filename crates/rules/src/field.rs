@@ -112,6 +112,10 @@ impl Step {
         Self { name: name.to_owned(), place }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn take<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         match value {
             Value::Object(fields) => fields.get(&self.name),

@@ -11,7 +11,7 @@ mod check;
 mod evaluate;
 
 use jsonpath_rust::parser::errors::JsonPathError;
-use jsonpath_rust::parser::model::JpQuery;
+use jsonpath_rust::parser::model::{JpQuery, Segment};
 use jsonpath_rust::parser::parse_json_path;
 use serde_json::Value;
 
@@ -42,6 +42,10 @@ impl JsonPath {
         let regexes = check::check(&query, budget)
             .map_err(|problem| format!("`{text}` is not valid JSONPath: {problem}"))?;
         Ok(Self { query, regexes })
+    }
+
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.query.segments
     }
 
     pub(crate) fn select<'a>(

@@ -8,6 +8,7 @@ mod fuel;
 mod index;
 mod jsonpath;
 mod pattern;
+mod reads;
 mod regular;
 mod test;
 
@@ -15,4 +16,5 @@ pub use condition::{Condition, Operator, Problem};
 pub use conditions::{CONDITIONS_MAX, Conditions, Leaf};
 pub use field::{FIELD_LENGTH_MAX, FIELD_NESTING_MAX};
 pub use index::{Refused, Rule, RuleIndex};
+pub use reads::{Step, reads};
 pub use regular::{REGEX_LENGTH_MAX, REGEXES_LENGTH_MAX};

@@ -4,6 +4,7 @@ mod bus_health;
 mod config;
 mod data_dir;
 mod dead_letters;
+mod definitions;
 mod error;
 mod housekeeping;
 mod metrics;

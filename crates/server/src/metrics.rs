@@ -115,6 +115,11 @@ impl Collector for Counts {
                 "Events of a custom type without a schema",
                 self.registry.unknown_custom(),
             ),
+            (
+                "registry_warned",
+                "Events taken with faults, because their type only warns",
+                self.registry.warned(),
+            ),
         ];
         for (name, help, value) in counters {
             let metric = ConstCounter::new(value);

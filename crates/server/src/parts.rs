@@ -16,7 +16,7 @@ use omni_store::{Location, Store};
 
 use crate::{
     Config, Error, VERSION, bus_health::BusHealth, data_dir::DataDir, dead_letters::BusLetters,
-    housekeeping::Housekeeping, metrics, routing::Routing,
+    definitions::Definitions, housekeeping::Housekeeping, metrics, routing::Routing,
 };
 
 /// How often the bus is synced to disk. The store has committed before the bus is told, and what a power cut takes from
@@ -68,6 +68,7 @@ pub(crate) struct Agents {
     pub(crate) routing: Routing,
     pub(crate) bus_health: BusHealth,
     pub(crate) bus_letters: BusLetters,
+    pub(crate) definitions: Definitions,
     pub(crate) dead_letters: DeadLetterAgent,
     pub(crate) housekeeping: Housekeeping,
     pub(crate) captures: CaptureAgent,
@@ -102,8 +103,12 @@ impl Parts {
         };
         let health = Health::new();
         let dead_letters = DeadLetters::new(log.clone());
+        let time = (&clock, &*random);
+        let is_shared = config.nats_url.is_some();
+        let definitions = Definitions::new(bus.clone(), registry.clone(), time, is_shared);
+        let following = (routing, definitions);
         let agents =
-            Agents::new((&store, &bus, &log), &dead_letters, routing, &health, (&clock, &random));
+            Agents::new((&store, &bus, &log), &dead_letters, following, &health, (&clock, &random));
         let metrics = metrics::text(
             (log.clone(), dead_letters.clone()),
             bus.clone(),
@@ -144,12 +149,13 @@ impl Agents {
     fn new(
         (store, bus, log): (&Store, &EventBus, &EventLog),
         letters: &DeadLetters,
-        routing: Routing,
+        (routing, definitions): (Routing, Definitions),
         health: &Health,
         (clock, random): (&Arc<dyn Clock>, &Arc<Random>),
     ) -> Self {
         Self {
             routing,
+            definitions,
             bus_health: BusHealth {
                 bus: bus.clone(),
                 log: log.clone(),
@@ -176,7 +182,7 @@ fn new_engine(
     log: &EventLog,
 ) -> Engine {
     let time = (clock.clone(), random.clone());
-    Engine::new(automations, store, bus, time, EngineConfig::default()).with_repeats(log.repeats())
+    Engine::new(automations, store, bus, time, EngineConfig::default()).with_log(log.clone())
 }
 
 fn location(config: &Config, data_dir: &DataDir) -> Location {

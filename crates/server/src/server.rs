@@ -179,8 +179,15 @@ fn spawn(parts: Parts, listener: TcpListener, stops: &Stops) -> Tasks {
             bridge.run(bridging).await;
         }
     };
-    let Agents { routing, bus_health, bus_letters, dead_letters, housekeeping, captures } =
-        parts.agents;
+    let Agents {
+        routing,
+        bus_health,
+        bus_letters,
+        definitions,
+        dead_letters,
+        housekeeping,
+        captures,
+    } = parts.agents;
     tokio::spawn(housekeeping.run(stops.rest.clone()));
     tokio::spawn(auditor.run(stops.rest.clone()));
     tokio::spawn(routing.run(stops.rest.clone()));
@@ -188,6 +195,8 @@ fn spawn(parts: Parts, listener: TcpListener, stops: &Stops) -> Tasks {
     // While the log takes events.
     tokio::spawn(timer.run(stops.engine.clone()));
     tokio::spawn(bus_letters.run(stops.engine.clone()));
+    // Gives its position back while the bus is there.
+    tokio::spawn(definitions.run(stops.engine.clone()));
     tokio::spawn(dead_letters.run(stops.engine.clone()));
     Tasks {
         http: tokio::spawn(http.into_future()),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bridge;
+pub mod cloudevent;
 mod compiled;
 mod definition;
 mod error;

@@ -95,8 +95,13 @@ pub struct Metadata {
 /// # Errors
 /// See [`AppendError`].
 pub async fn trigger(log: &EventLog, trigger: Trigger) -> Result<Appended, AppendError> {
+    log.append(draft(trigger)).await
+}
+
+/// Makes the draft that [`trigger`] records, for whoever records several together.
+pub fn draft(trigger: Trigger) -> Draft {
     let fingerprint = fingerprint(&trigger, None);
-    log.append(draft(trigger, fingerprint)).await
+    identified(trigger, fingerprint)
 }
 
 /// Has the event recorded at a later time, and answers the id that it will have.
@@ -111,10 +116,10 @@ pub async fn schedule(
     at: DateTime<Utc>,
 ) -> Result<Uuid, ScheduleError> {
     let fingerprint = fingerprint(&trigger, Some(at));
-    log.schedule(draft(trigger, fingerprint), at).await
+    log.schedule(identified(trigger, fingerprint), at).await
 }
 
-fn draft(trigger: Trigger, fingerprint: [u8; 32]) -> Draft {
+fn identified(trigger: Trigger, fingerprint: [u8; 32]) -> Draft {
     let key = trigger.idempotency_key;
     let Trigger { org, event_type, payload, metadata, .. } = trigger;
     let mut draft = Draft::new(org, event_type, SOURCE, payload);

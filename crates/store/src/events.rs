@@ -11,6 +11,7 @@ mod filter;
 mod list;
 mod question;
 pub(crate) mod row;
+pub mod sample;
 mod search;
 mod since;
 mod types;

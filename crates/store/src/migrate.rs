@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0003_executions",
     "0004_bus",
     "0005_event_log",
+    "0006_schema_registry",
 ];
 
 /// Runs the migrations that the database does not have yet.
@@ -115,7 +116,52 @@ mod tests {
         VALUES ({id}, 'received', 'default', '[]', {body}, {time});
         INSERT INTO event_outcomes (event_id, org, status, retry_count, processed_at, executions)
         VALUES ({id}, 'default', 'failed', 0, {time}, 1);
+        INSERT INTO event_schemas (org, event_type, version, schema, description, stream, validation, created_by, created_at)
+        VALUES ('*', 'message.received', 1, '{}', 'One came.', NULL, 'enforce', NULL, {time}),
+               ('acme', 'custom.a', 1, '{"title":"1"}', NULL, 'MEDIA', 'warn', 'mona', {time}),
+               ('acme', 'custom.a', 2, '{"title":"2"}', NULL, 'ACCESS', 'warn', 'lea', {time}),
+               ('acme', 'custom.a', 3, '{"title":"3"}', 'Now said.', NULL, 'off', 'lea', {time}),
+               ('beta', 'custom.a', 2, 'true', NULL, 'MEDIA', 'off', NULL, {time});
+        UPDATE counters SET value = 5 WHERE name = 'schemas';
     "#;
+
+    /// What is one per type is that of its newest version, and its streams are those of all.
+    async fn versions_became_types(conn: &mut Conn) {
+        let changed = crate::schemas::changed_since(conn, 4).await.unwrap();
+        let mut told: Vec<_> = changed
+            .iter()
+            .map(|(row, schema)| {
+                let mut streams: Vec<&str> = serde_json::from_str(&row.streams).unwrap();
+                streams.sort_unstable();
+                let said = (row.description.as_deref(), row.stream.as_deref(), streams);
+                let by = (row.latest, &*row.validation, row.created_by.as_deref());
+                (&*row.org, &*row.event_type, said, by, schema.as_deref())
+            })
+            .collect();
+        told.sort_unstable();
+        let first = ("message.received", (Some("One came."), None, vec![]));
+        let of_acme = (Some("Now said."), None, vec!["ACCESS", "MEDIA"]);
+        let of_beta = (None, Some("MEDIA"), vec!["MEDIA"]);
+        let expected = [
+            ("*", first.0, first.1, (1, "enforce", None), Some("{}")),
+            ("acme", "custom.a", of_acme, (3, "off", Some("mona")), Some(r#"{"title":"3"}"#)),
+            ("beta", "custom.a", of_beta, (2, "off", None), Some("true")),
+        ];
+        assert_eq!(told, expected);
+        let (acme, _) = changed.into_iter().find(|(row, _)| row.org == "acme").unwrap();
+        assert_eq!((acme.compatibility.as_deref(), acme.policy.as_deref()), (None, None));
+        assert_eq!((acme.revision, acme.deleted_at), (5, None));
+        let versions =
+            crate::schemas::versions(conn, "acme", "custom.a", (None, 10)).await.unwrap();
+        let by: Vec<_> =
+            versions.iter().map(|row| (row.version, row.created_by.as_deref())).collect();
+        assert_eq!(by, [(3, Some("lea")), (2, Some("lea")), (1, Some("mona"))]);
+
+        let schema = Some(r#"{"title":"4"}"#.to_owned());
+        let change = crate::schemas::Change { row: acme, schema, changed_by: None };
+        let next = crate::schemas::put(conn, &change).await.unwrap();
+        assert_eq!((next.latest, next.revision), (4, 6), "it can be changed like any other");
+    }
 
     async fn old_rows_survive(mut conn: Conn, [id, body, time]: [&str; 3]) {
         run_some(&mut conn, &MIGRATIONS[..4]).await.unwrap();
@@ -136,6 +182,7 @@ mod tests {
             .row(&mut conn);
         let received_at: Option<chrono::DateTime<chrono::Utc>> = outcome.await.unwrap();
         assert_eq!(received_at, Some(stored.event.received_at));
+        versions_became_types(&mut conn).await;
     }
 
     #[tokio::test]

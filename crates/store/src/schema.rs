@@ -234,11 +234,36 @@ table! {
         event_type -> Text,
         version -> Integer,
         schema -> Text,
-        description -> Nullable<Text>,
-        stream -> Nullable<Text>,
-        validation -> Text,
         created_by -> Nullable<Text>,
         created_at -> Timestamptz,
+    }
+}
+
+table! {
+    event_types (org, event_type) {
+        org -> Text,
+        event_type -> Text,
+        description -> Nullable<Text>,
+        stream -> Nullable<Text>,
+        streams -> Text,
+        validation -> Text,
+        compatibility -> Nullable<Text>,
+        policy -> Nullable<Text>,
+        latest -> Integer,
+        revision -> BigInt,
+        created_by -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    schema_settings (org) {
+        org -> Text,
+        compatibility -> Text,
+        policy -> Text,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -296,6 +321,7 @@ allow_tables_to_appear_in_same_query!(
     event_payloads,
 );
 allow_tables_to_appear_in_same_query!(bus, outbox_writers);
+allow_tables_to_appear_in_same_query!(event_types, event_schemas);
 allow_tables_to_appear_in_same_query!(omni_events, outbox_writers);
 allow_tables_to_appear_in_same_query!(omni_events, dedupe_keys);
 allow_tables_to_appear_in_same_query!(dedupe_keys, scheduled_events);

@@ -26,7 +26,7 @@ const WRITER_PRAGMAS: &str = "
     PRAGMA cache_size = -65536;
     PRAGMA wal_autocheckpoint = 8192;
 ";
-const READER_PRAGMAS: &str = "PRAGMA query_only = on; PRAGMA cache_size = -16384;";
+const READER_PRAGMAS: &str = "PRAGMA query_only = on; PRAGMA cache_size = -8192;";
 
 /// Opens the connection that writes; makes the file if it is not there.
 pub(crate) fn open_writer(path: &Path) -> Result<SqliteConnection> {

@@ -33,6 +33,10 @@ mod processes;
 mod replays;
 #[path = "product/scheduled.rs"]
 mod scheduled;
+#[path = "product/schema_check.rs"]
+mod schema_check;
+#[path = "product/schemas.rs"]
+mod schemas;
 #[path = "product/security.rs"]
 mod security;
 #[path = "product/surface.rs"]

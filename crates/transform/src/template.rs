@@ -76,6 +76,10 @@ impl Template {
         Rendering::new(scope).node(&self.root)
     }
 
+    pub(crate) fn root(&self) -> &Node {
+        &self.root
+    }
+
     /// Whether there is no template in it, so that rendering gives the configuration itself.
     pub fn is_constant(&self) -> bool {
         self.constant

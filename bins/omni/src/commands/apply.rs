@@ -68,7 +68,9 @@ pub(crate) async fn files(paths: &[PathBuf], client: &Client, out: Out) -> Resul
             Ok(applied) => bar.suspend(|| tell(document, applied, out)),
             Err(Error::Problem(problem)) if problem.status.is_client_error() => {
                 refused.push(format!("{}: {}", document.place(), problem.what()));
-                refused.extend(problem.fields().map(|field| format!("  {field}")));
+                let told = super::schema::broken(&problem);
+                let told = told.unwrap_or_else(|| problem.fields().collect());
+                refused.extend(told.into_iter().map(|line| format!("  {line}")));
                 Ok(())
             }
             Err(other) => Err(other),
@@ -105,6 +107,7 @@ fn tell(document: &Document, applied: Applied, out: Out) -> Result<(), Error> {
 pub(crate) async fn apply(document: &Document, client: &Client) -> Result<Applied, Error> {
     let body = Bytes::from(Value::Object(document.spec.clone()).to_string());
     let (list, found) = match document.kind {
+        Kind::EventType => return register(body, client).await,
         Kind::Source => {
             let answer = client.find(&["api", "sources", &document.name]).await?;
             ("sources", answer.map(|answer| (document.name.clone(), answer)))
@@ -120,6 +123,16 @@ pub(crate) async fn apply(document: &Document, client: &Client) -> Result<Applie
     }
     client.put(&["api", list, &key], body, answer.headers.get(ETAG).cloned()).await?;
     Ok(Applied::Updated)
+}
+
+/// Registers an event type; the server knows whether that changes anything.
+async fn register(body: Bytes, client: &Client) -> Result<Applied, Error> {
+    let answer = client.post_slowly(&["api", "events", "types"], body).await?;
+    Ok(match answer.value()?["outcome"].as_str() {
+        Some("created") => Applied::Created,
+        Some("unchanged") => Applied::Unchanged,
+        _ => Applied::Updated,
+    })
 }
 
 async fn find_automation(name: &str, client: &Client) -> Result<Option<(String, Answer)>, Error> {

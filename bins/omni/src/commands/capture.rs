@@ -1,15 +1,13 @@
 //! `omni capture policy|expire|delete`, and what was captured of an event.
 
 use bytes::Bytes;
-use http::Method;
-use omni_egress::Request;
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{
     Capture, CapturePolicy, DeleteCaptures, ExpireCaptures, ExpungeEvent, Format, SetCapturePolicy,
 };
-use crate::client::{Answer, Client};
+use crate::client::Client;
 use crate::error::Error;
 use crate::output::{Out, clean, line, page, table, text};
 
@@ -56,7 +54,7 @@ pub(super) async fn run(command: &Capture, client: &Client, out: Out) -> Result<
             let DeleteCaptures { event, reason, stage } = delete;
             let mut query = vec![("reason", reason.as_str())];
             query.extend(stage.as_deref().map(|stage| ("stage", stage)));
-            let answer = remove(client, &["api", "events", event, "payloads"], &query).await?;
+            let answer = client.delete(&["api", "events", event, "payloads"], &query).await?;
             out.answer(&answer, |answer| format!("{} deleted", parts(answer, "/deleted")))
         }
     }
@@ -75,7 +73,7 @@ async fn run_policy(command: &CapturePolicy, client: &Client, out: Out) -> Resul
             out.answer(&answer, |stored| page(POLICIES, &told(&json!({ "items": [stored] }))))
         }
         CapturePolicy::Delete { event_type } => {
-            remove(client, &[PATH[0], PATH[1], event_type], &[]).await?;
+            client.delete(&[PATH[0], PATH[1], event_type], &[]).await?;
             match out.format() {
                 Format::Table => line(format!("the policy of {} is gone", clean(event_type))),
                 Format::Json | Format::Yaml => Ok(()),
@@ -160,10 +158,6 @@ fn parts(answer: &Value, pointer: &str) -> String {
     let count = text(answer, pointer);
     let word = if count == "1" { "part" } else { "parts" };
     format!("{count} {word}")
-}
-
-async fn remove(client: &Client, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, Error> {
-    client.send(Request::new(Method::DELETE, client.url(path, query))).await
 }
 
 fn bytes(body: &Value) -> Bytes {

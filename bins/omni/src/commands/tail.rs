@@ -10,12 +10,11 @@ use serde_json::Value;
 use crate::cli::{Format, TailEvents};
 use crate::client::Client;
 use crate::error::Error;
+use crate::messages::Messages;
 use crate::output::{Out, clean, line, text};
 
 /// The first pause after a break, and the longest: a server that restarts is back within seconds.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(5));
-/// The longest message that is taken; an event is at most 16 MiB.
-const MESSAGE_MAX: usize = 32 << 20;
 
 /// Where the stream stands.
 struct Place {
@@ -57,76 +56,19 @@ async fn follow(
     let last = place.last.map(HeaderValue::from);
     let mut stream = client.stream(&["api", "events", "stream"], &query, last).await?;
     let mut messages = Messages::default();
-    while let Some(bytes) = stream.next().await? {
-        messages.add(&bytes);
-        while let Some(message) = messages.next() {
-            place.pause = PAUSE.0;
-            if message.event == "problem" {
-                anstream::eprintln!("{}", clean(&message.data));
-                return Ok(());
-            }
-            if !message.data.is_empty() {
-                show(&message.data, out)?;
-            }
-            // Only what was shown is not asked for again.
-            place.last = message.id.or(place.last);
+    while let Some(message) = messages.read(&mut stream).await? {
+        place.pause = PAUSE.0;
+        if message.event == "problem" {
+            anstream::eprintln!("{}", clean(&message.data));
+            return Ok(());
         }
-        if messages.waiting() > MESSAGE_MAX {
-            let what = format!("a message is longer than {MESSAGE_MAX} bytes");
-            return Err(Error::Answer { what, place: stream.place });
+        if !message.data.is_empty() {
+            show(&message.data, out)?;
         }
+        // Only what was shown is not asked for again.
+        place.last = message.id.or(place.last);
     }
     Ok(())
-}
-
-/// Server-sent events, cut out of the bytes as they come.
-#[derive(Default)]
-struct Messages {
-    bytes: Vec<u8>,
-    /// So many have no end of a message.
-    searched: usize,
-}
-
-/// One of them.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Message {
-    id: Option<i64>,
-    event: String,
-    data: String,
-}
-
-impl Messages {
-    fn add(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn waiting(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// The next message that is complete.
-    fn next(&mut self) -> Option<Message> {
-        let rest = self.bytes.get(self.searched..).unwrap_or_default();
-        let Some(end) = rest.windows(2).position(|pair| pair == b"\n\n") else {
-            self.searched = self.bytes.len().saturating_sub(1);
-            return None;
-        };
-        let text: Vec<u8> = self.bytes.drain(..self.searched + end + 2).collect();
-        self.searched = 0;
-        let mut message = Message::default();
-        for line in String::from_utf8_lossy(&text).lines() {
-            // What begins with a colon is a comment, which says that the stream lives.
-            let Some((field, value)) = line.split_once(':') else { continue };
-            let value = value.strip_prefix(' ').unwrap_or(value);
-            match field {
-                "id" => message.id = value.parse().ok(),
-                "event" => value.clone_into(&mut message.event),
-                "data" => message.data.push_str(value),
-                _ => {}
-            }
-        }
-        Some(message)
-    }
 }
 
 fn show(document: &str, out: Out) -> Result<(), Error> {
@@ -144,29 +86,6 @@ fn show(document: &str, out: Out) -> Result<(), Error> {
             let (sequence, kind) = (text(&event, "/sequence"), text(&event, "/type"));
             let (time, id) = (text(&event, "/receivedAt"), text(&event, "/id"));
             line(format!("{} {sequence} {} {id} {}", time.dimmed(), kind.bold(), short.dimmed()))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_are_cut_wherever_the_bytes_break() {
-        let text = "id: 7\n\n:\n\nid: 8\nevent: custom.a\ndata: {\"é\": 1}\n\nid: 9\n";
-        for size in 1..text.len() {
-            let mut messages = Messages::default();
-            let mut found = Vec::new();
-            for piece in text.as_bytes().chunks(size) {
-                messages.add(piece);
-                found.extend(std::iter::from_fn(|| messages.next()));
-            }
-            let event =
-                Message { id: Some(8), event: "custom.a".into(), data: "{\"é\": 1}".into() };
-            let begin = Message { id: Some(7), ..Message::default() };
-            assert_eq!(found, [begin, Message::default(), event], "in pieces of {size}");
-            assert_eq!(messages.waiting(), 6);
         }
     }
 }

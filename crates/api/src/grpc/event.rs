@@ -3,13 +3,13 @@
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
-use omni_events::{EventType, Payload};
+use omni_events::{CloudEvent, EventType, Payload};
 use omni_proto::{
     CancelEventRequest, CancelEventResponse, EventPayload, GetEventRequest, GetEventResponse,
     ListEventPayloadsRequest, ListEventPayloadsResponse, ListEventsRequest, ListEventsResponse,
-    Order as ProtoOrder, SubscribeEventsRequest, SubscribeEventsResponse, TraceEventRequest,
-    TraceEventResponse, TriggerEventRequest, TriggerEventResponse,
-    event_service_server::EventService,
+    Order as ProtoOrder, PublishEventsRequest, PublishEventsResponse, PublishedEvent,
+    SubscribeEventsRequest, SubscribeEventsResponse, TraceEventRequest, TraceEventResponse,
+    TriggerEventRequest, TriggerEventResponse, event_service_server::EventService,
 };
 use tonic::{Request, Response, Status};
 
@@ -21,6 +21,7 @@ use crate::{
     operations::{
         captures,
         events::{self, EventQuery, Order, TriggerBody},
+        publish::{self, Form, Publication},
         scheduled::{self, Found},
         tail::{self, Follow},
         trace,
@@ -45,6 +46,20 @@ impl EventService for Service {
             response.metadata_mut().insert("x-correlation-id", id);
         }
         Ok(response)
+    }
+
+    async fn publish(
+        &self,
+        request: Request<PublishEventsRequest>,
+    ) -> Answer<PublishEventsResponse> {
+        let call = Call::of(&request)?;
+        let publication = publication(&call, request.into_inner())?;
+        let (published, _) = publish::publish(&self.0, publication).await?;
+        let items = published.items.into_iter().map(|event| PublishedEvent {
+            event_id: event.event_id.to_string(),
+            sequence: event.sequence,
+        });
+        Ok(Response::new(PublishEventsResponse { items: items.collect() }))
     }
 
     async fn get(&self, request: Request<GetEventRequest>) -> Answer<GetEventResponse> {
@@ -149,6 +164,24 @@ fn trigger_body(request: TriggerEventRequest) -> Result<TriggerBody, Problem> {
         priority: convert::priority(request.priority)?,
         scheduled_at: convert::time("/scheduledAt", request.scheduled_at)?,
     })
+}
+
+fn publication(call: &Call, request: PublishEventsRequest) -> Result<Publication, Problem> {
+    let PublishEventsRequest { events, cloud_events } = request;
+    publish::check_count(events.len() + cloud_events.len())?;
+    if !events.is_empty() && !cloud_events.is_empty() {
+        let reason = "there are `events`, too; send one kind in each call";
+        return Err(Problem::field("/cloudEvents", reason));
+    }
+    if cloud_events.is_empty() {
+        return Publication::triggers(call, events.into_iter().map(trigger_body));
+    }
+    let drafts = cloud_events.into_iter().map(|text| {
+        let text = body::json(text)?;
+        let event = CloudEvent::from_json(text.as_bytes());
+        publish::cloud_event(call, Form::CloudEvent, event, (None, text.as_bytes()))
+    });
+    Ok(Publication::batch(Form::CloudEvent, drafts.collect()))
 }
 
 fn event_query(request: ListEventsRequest) -> Result<EventQuery, Problem> {

@@ -82,7 +82,7 @@ impl From<Refused> for Problem {
                 })
                 .collect(),
         };
-        Self { kind: Kind::Refused, detail, errors }
+        Self { errors, ..Self::new(Kind::Refused, detail) }
     }
 }
 

@@ -42,6 +42,12 @@ pub(crate) enum Kind {
     Foreign,
     /// What is to be changed has come to its end.
     TooLate,
+    /// A new version of a schema breaks what the mode of its type protects.
+    Incompatible,
+    /// Others rely on what is to go.
+    InUse,
+    /// Only the product itself defines such a thing.
+    Closed,
 }
 
 /// How a kind of problem is told on each face.
@@ -59,7 +65,7 @@ const fn row(code: &'static str, status: StatusCode, grpc: Code, title: &'static
 
 impl Kind {
     /// Every kind, for the documentation and the tests.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::BadJson,
         Self::Invalid,
         Self::NotFound,
@@ -78,6 +84,9 @@ impl Kind {
         Self::Internal,
         Self::Foreign,
         Self::TooLate,
+        Self::Incompatible,
+        Self::InUse,
+        Self::Closed,
     ];
 
     #[rustfmt::skip] // A table is read by column.
@@ -102,6 +111,9 @@ impl Kind {
             Self::Internal    => row("OM0016", S::INTERNAL_SERVER_ERROR, Code::Internal, "Something broke on our side"),
             Self::Foreign     => row("OM0017", S::MISDIRECTED_REQUEST, Code::PermissionDenied, "Not for this address"),
             Self::TooLate     => row("OM0018", S::CONFLICT, Code::FailedPrecondition, "It has come to its end"),
+            Self::Incompatible => row("OM0019", S::CONFLICT, Code::FailedPrecondition, "The schema is not compatible"),
+            Self::InUse       => row("OM0020", S::CONFLICT, Code::FailedPrecondition, "It is in use"),
+            Self::Closed      => row("OM0021", S::FORBIDDEN, Code::PermissionDenied, "It is not yours to define"),
         }
     }
 

@@ -17,7 +17,7 @@ use tonic_types::StatusExt as _;
 use super::Product;
 
 /// Cursors are written as a caller would: base64url of `{kind}:{key}`.
-const ODD: [&str; 19] = [
+const ODD: [&str; 23] = [
     "/api/sources/%00",
     "/api/sources/a%00b/quarantine",
     "/api/events?channelType=%00",
@@ -36,6 +36,10 @@ const ODD: [&str; 19] = [
     "/api/automations?cursor=YToA",
     "/api/sources?cursor=czoA",
     "/api/events/types/%00",
+    "/api/events/types/%00/versions",
+    "/api/events/types/custom.a/versions/%00",
+    "/api/events/types?namespace=%00",
+    "/api/events/types/export?namespace=%00",
     "/api/sources/%ff%fe",
 ];
 

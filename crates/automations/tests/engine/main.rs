@@ -7,6 +7,7 @@
 )]
 
 mod actions;
+mod announced;
 mod redelivery;
 mod replays;
 mod room;

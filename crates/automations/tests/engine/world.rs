@@ -248,7 +248,8 @@ async fn open_process(
     let (log, appender, publisher) = open(parts).await.unwrap();
     let automations =
         Automations::open(store.clone(), actions, clock.clone(), random.clone()).await.unwrap();
-    let engine = Engine::new(automations.clone(), store, bus.clone(), (clock, random), config);
+    let engine = Engine::new(automations.clone(), store, bus.clone(), (clock, random), config)
+        .with_log(log.clone());
     let (stop, stop_log) = (CancellationToken::new(), CancellationToken::new());
     let (stopped, log_stopped) = (stop.clone(), stop_log.clone());
     let engine = Some(tokio::spawn(async move { engine.run(stopped).await.unwrap() }));

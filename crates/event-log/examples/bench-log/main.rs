@@ -35,6 +35,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use clap::{Parser, ValueEnum};
+use mimalloc::MiMalloc;
 use omni_store::testing::PostgresServer;
 use tempfile::TempDir;
 
@@ -47,6 +48,9 @@ use crate::{
     probe::Probe,
     report::{Bar, Promise},
 };
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const BARS: [Promise; 8] = [
     ("sqlite_append_per_s", Bar::AtLeast(20_000.0, "events/s")),

@@ -57,3 +57,57 @@ pub struct HealthDegraded {
     /// What is wrong.
     pub reason: String,
 }
+
+/// `system.definition.changed`: something that every process keeps in memory was made, changed or deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DefinitionChanged {
+    /// What kind of thing it is, such as `eventType`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What happened to it: `created`, `changed` or `deleted`.
+    pub change: String,
+    /// Its version, where it has one and is still there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i32>,
+}
+
+/// `system.automation.executed`: an automation that announces what it does has carried out its actions for an event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AutomationExecuted {
+    /// The execution, as `GET /api/events/{id}/executions` lists it.
+    pub execution_id: String,
+    /// The automation.
+    pub automation_id: String,
+    /// Its name at that time.
+    pub automation_name: String,
+    /// Its version.
+    pub automation_version: i32,
+    /// The event that it was for.
+    pub event_id: String,
+    /// The type of that event.
+    pub event_type: String,
+    /// `success` or `failed`.
+    pub status: String,
+    /// What became of each action, in their order.
+    pub actions: Vec<ExecutedAction>,
+}
+
+/// What became of one action.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutedAction {
+    /// The kind of action.
+    pub action: String,
+    /// `success`, `failed` or `skipped`.
+    pub status: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// How long all tries and pauses took, in milliseconds.
+    pub duration_ms: f64,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}

@@ -14,7 +14,9 @@ mod jobs;
 mod open;
 mod read;
 mod rest;
+mod sample;
 mod scheduled;
+mod schemas;
 mod search;
 mod trace;
 
@@ -55,6 +57,10 @@ on_both! {
     read::more_types_than_can_be_named_are_listed,
     explain::every_question_has_its_index,
     explain::a_busy_neighbour_is_passed_over,
+    sample::a_type_is_read_newest_first_in_pieces_that_join_up,
+    sample::large_payloads_come_few_at_once,
+    sample::replays_and_expunged_payloads_are_told_apart,
+    sample::a_sample_has_its_index,
     search::words_are_found,
     search::a_common_word_is_searched_in_stretches,
     read::causes_are_followed_up,
@@ -88,8 +94,14 @@ on_both! {
     automations::every_change_moves_the_revision,
     rest::sources_live_and_die,
     rest::quarantine_is_bounded,
-    rest::a_schema_grows_a_version_only_when_it_changes,
     rest::stats_count_one_tenant,
+    schemas::a_type_comes_back_as_it_was_put,
+    schemas::a_change_of_what_has_moved_is_refused_whole,
+    schemas::of_many_who_change_a_type_one_does,
+    schemas::changes_are_read_in_their_order_with_the_newest_schema,
+    schemas::who_follows_the_revisions_misses_no_change,
+    schemas::purged_versions_are_gone_and_their_numbers_are_not_given_again,
+    schemas::settings_are_set_and_replaced,
     scheduled::a_repeat_of_what_waits_is_answered_like_the_first,
     scheduled::what_is_due_is_taken_once_and_again_when_it_was_left,
     scheduled::of_many_replicas_one_takes_an_event,

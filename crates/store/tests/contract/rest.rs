@@ -1,9 +1,8 @@
-//! Sources, quarantine, schemas and counts.
+//! Sources, quarantine and counts.
 
 use omni_store::{
     Error, Store,
     quarantine::{self, QuarantineRow},
-    schemas::{self, SchemaRow},
     sources::{self, SourceRow},
     stats,
 };
@@ -72,38 +71,6 @@ pub(crate) async fn quarantine_is_bounded(store: &Store) {
     assert_eq!(kept, [row(9, "github"), row(8, "github"), row(7, "github")]);
     let kept = quarantine::list(&mut conn, "default", "other", 100).await.unwrap();
     assert_eq!(kept.len(), 1, "the other source kept its own");
-}
-
-pub(crate) async fn a_schema_grows_a_version_only_when_it_changes(store: &Store) {
-    let mut conn = store.write().await.unwrap();
-    let row = |schema: &str| SchemaRow {
-        org: "*".into(),
-        event_type: "custom.order.paid".into(),
-        version: 0,
-        schema: schema.into(),
-        description: Some("An order was paid.".into()),
-        stream: None,
-        validation: "strict".into(),
-        created_by: None,
-        created_at: now(),
-    };
-    assert_eq!(schemas::insert_if_changed(&mut conn, &row("{}")).await.unwrap(), 1);
-    let revision = schemas::revision(&mut conn).await.unwrap();
-    assert_eq!(schemas::insert_if_changed(&mut conn, &row("{}")).await.unwrap(), 1);
-    assert_eq!(schemas::revision(&mut conn).await.unwrap(), revision);
-    assert_eq!(schemas::insert_if_changed(&mut conn, &row("true")).await.unwrap(), 2);
-    assert_eq!(schemas::insert_if_changed(&mut conn, &row("{}")).await.unwrap(), 3);
-    assert!(schemas::revision(&mut conn).await.unwrap() > revision);
-
-    let name = "custom.order.paid";
-    let second = schemas::get(&mut conn, "*", name, 2).await.unwrap().unwrap();
-    assert_eq!(second, SchemaRow { version: 2, ..row("true") });
-    let newest = schemas::newest(&mut conn, "*", name).await.unwrap().unwrap();
-    assert_eq!(newest.version, 3);
-    let versions: Vec<_> =
-        schemas::list(&mut conn, "*", name).await.unwrap().iter().map(|s| s.version).collect();
-    assert_eq!(versions, [3, 2, 1]);
-    assert_eq!(schemas::all(&mut conn).await.unwrap().len(), 3);
 }
 
 pub(crate) async fn stats_count_one_tenant(store: &Store) {

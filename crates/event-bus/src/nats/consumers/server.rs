@@ -136,6 +136,9 @@ pub(super) fn settings(
     set("max_deliver", json!(-1));
     set("max_ack_pending", json!(config.max_in_flight.min(PENDING_MAX)));
     set("replay_policy", json!("instant"));
+    if let Some(idle) = config.forgotten_after {
+        set("inactive_threshold", json!(nanos(idle)));
+    }
     match selection.filters.as_slice() {
         [] => None,
         [one] => set("filter_subject", json!(one)),

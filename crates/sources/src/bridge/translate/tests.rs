@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::cloudevent::event_type;
 
 /// One case of `testdata/bridge.json`.
 #[derive(Deserialize)]
