@@ -1,4 +1,5 @@
 //! What may be used as a schema, and that whatever is refused is refused unhurt.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 use std::thread;
 
