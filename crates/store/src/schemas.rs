@@ -75,7 +75,7 @@ pub struct VersionRow {
 
 /// What holds for the types of an organisation that say nothing themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = settings, check_for_backend(Dual))]
+#[diesel(table_name = settings, treat_none_as_default_value = false, check_for_backend(Dual))]
 pub struct SettingsRow {
     /// The tenant.
     pub org: String,
