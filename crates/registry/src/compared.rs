@@ -18,8 +18,8 @@ pub struct Compared {
     pub policy: Policy,
     /// Whether it would be let through.
     pub compatible: bool,
-    /// The versions it was held against, newest first: the newest one, or all where the mode is transitive. None for a new
-    /// type.
+    /// The versions it was held against, newest first: the newest one, or the newest two hundred where the mode is
+    /// transitive. None for a new type.
     pub against: Vec<Against>,
     /// Findings that are left out because there are more than two hundred: first what is let through, then those against
     /// older versions.

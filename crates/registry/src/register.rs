@@ -224,23 +224,15 @@ impl Registry {
 
     /// A type of which nothing was said; of one that was deleted only its numbers go on.
     fn fresh(&self, org: &Org, new: &NewType, gone: Option<&TypeRow>) -> TypeRow {
-        let now = self.clock().now();
-        TypeRow {
-            org: org.as_str().to_owned(),
-            event_type: new.event_type.as_str().to_owned(),
-            description: None,
-            stream: None,
-            streams: gone.map_or_else(|| "[]".to_owned(), |gone| gone.streams.clone()),
-            validation: Validation::default().as_str().to_owned(),
-            compatibility: None,
-            policy: None,
-            latest: gone.map_or(0, |gone| gone.latest),
-            revision: gone.map_or(0, |gone| gone.revision),
-            created_by: new.created_by.clone(),
-            created_at: now,
-            updated_at: now,
-            deleted_at: None,
+        let (org, event_type) = (org.as_str(), new.event_type.as_str());
+        let validation = Validation::default().as_str();
+        let mut row = TypeRow::new(org, event_type, validation, self.clock().now());
+        row.created_by.clone_from(&new.created_by);
+        if let Some(gone) = gone {
+            (row.latest, row.revision) = (gone.latest, gone.revision);
+            row.streams.clone_from(&gone.streams);
         }
+        row
     }
 
     /// Whether an organisation may define this type, and send its events there.

@@ -100,22 +100,10 @@ mod tests {
 
     fn row(org: &str, event_type: &str, streams: &[&str], stream: Option<&str>) -> TypeRow {
         let now = ManualClock::at_unix(1).now();
-        TypeRow {
-            org: org.into(),
-            event_type: event_type.into(),
-            description: None,
-            stream: stream.map(str::to_owned),
-            streams: streams.iter().fold("[]".to_owned(), |all, one| remember(&all, Some(one))),
-            validation: "off".into(),
-            compatibility: None,
-            policy: None,
-            latest: 1,
-            revision: 1,
-            created_by: None,
-            created_at: now,
-            updated_at: now,
-            deleted_at: None,
-        }
+        let mut row = TypeRow::new(org, event_type, "off", now);
+        row.stream = stream.map(str::to_owned);
+        row.streams = streams.iter().fold("[]".to_owned(), |all, one| remember(&all, Some(one)));
+        row
     }
 
     #[test]

@@ -38,25 +38,11 @@ async fn seed(
         serde_json::from_str::<Value>(&newest.schema).is_ok_and(|known| known == core.schema)
     });
     let now = clock.now();
-    let fresh = || TypeRow {
-        org: SHARED.to_owned(),
-        event_type: core.event_type.to_owned(),
-        description: None,
-        stream: None,
-        streams: "[]".to_owned(),
-        validation: String::new(),
-        compatibility: None,
-        policy: None,
-        latest: 0,
-        revision: 0,
-        created_by: None,
-        created_at: now,
-        updated_at: now,
-        deleted_at: None,
-    };
+    let enforce = Validation::Enforce.as_str();
+    let fresh = || TypeRow::new(SHARED, core.event_type, enforce, now);
     let mut row = known.clone().unwrap_or_else(fresh);
     row.description = Some(core.description.to_owned());
-    Validation::Enforce.as_str().clone_into(&mut row.validation);
+    enforce.clone_into(&mut row.validation);
     row.deleted_at = None;
     if is_same && known.as_ref() == Some(&row) {
         return Ok(());

@@ -55,6 +55,28 @@ pub struct TypeRow {
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
+impl TypeRow {
+    /// A type that was not there before and of which nothing is said yet.
+    pub fn new(org: &str, event_type: &str, validation: &str, now: DateTime<Utc>) -> Self {
+        Self {
+            org: org.to_owned(),
+            event_type: event_type.to_owned(),
+            description: None,
+            stream: None,
+            streams: "[]".to_owned(),
+            validation: validation.to_owned(),
+            compatibility: None,
+            policy: None,
+            latest: 0,
+            revision: 0,
+            created_by: None,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        }
+    }
+}
+
 /// One version of a type.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = s, treat_none_as_default_value = false, check_for_backend(Dual))]

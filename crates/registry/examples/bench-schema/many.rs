@@ -29,23 +29,9 @@ pub(crate) async fn fill(file: &Path) {
     let schema = samples::schema(20).to_string();
     let mut conn = store.write().await.unwrap();
     for number in 0..TYPES {
-        let row = TypeRow {
-            org: Org::default().as_str().to_owned(),
-            event_type: name(number),
-            description: Some("An order of this shop was paid.".into()),
-            stream: None,
-            streams: "[]".into(),
-            // What a look costs is not to be hidden by what a payload costs.
-            validation: "off".into(),
-            compatibility: None,
-            policy: None,
-            latest: 0,
-            revision: 0,
-            created_by: None,
-            created_at: now,
-            updated_at: now,
-            deleted_at: None,
-        };
+        // Off: what a look costs is not to be hidden by what a payload costs.
+        let mut row = TypeRow::new(Org::default().as_str(), &name(number), "off", now);
+        row.description = Some("An order of this shop was paid.".into());
         let change = Change { row, schema: Some(schema.clone()), changed_by: None };
         schemas::put(&mut conn, &change).await.unwrap();
     }

@@ -101,22 +101,7 @@ pub(crate) async fn define(
     schema: Value,
 ) {
     let now = ManualClock::at_unix(1).now();
-    let row = TypeRow {
-        org: owner.to_owned(),
-        event_type: name.to_owned(),
-        description: None,
-        stream: None,
-        streams: "[]".to_owned(),
-        validation: validation.as_str().to_owned(),
-        compatibility: None,
-        policy: None,
-        latest: 0,
-        revision: 0,
-        created_by: None,
-        created_at: now,
-        updated_at: now,
-        deleted_at: None,
-    };
+    let row = TypeRow::new(owner, name, validation.as_str(), now);
     let change = Change { row, schema: Some(schema.to_string()), changed_by: None };
     schemas::put(&mut store.write().await.unwrap(), &change).await.unwrap();
 }
