@@ -6,7 +6,10 @@
 use std::{
     collections::VecDeque,
     ops::ControlFlow,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chrono::{DateTime, Utc};
@@ -15,9 +18,9 @@ use tokio::sync::watch;
 use super::commit::{Head, Heads};
 use crate::{Message, Pulled, Stream};
 
-/// Most bytes of messages that one stream keeps in memory: a second of a busy stream. A consumer that falls further
-/// behind reads the database, in ranges.
-const TAIL_SIZE_MAX: usize = 16 << 20;
+/// Bytes of messages in memory that the streams in use share equally: a second of a single busy stream. A consumer that
+/// falls further behind reads the database, in ranges.
+const TAILS_SIZE_MAX: usize = 24 << 20;
 
 /// What a message costs in memory besides its data, about.
 const OVERHEAD: usize = 160;
@@ -52,6 +55,8 @@ pub(super) fn time_of(micros: i64) -> DateTime<Utc> {
 #[derive(Debug)]
 pub(super) struct Log {
     tails: [Mutex<Tail>; Stream::ALL.len()],
+    /// How many tails hold something. One that was filled while there were fewer shrinks with its next message.
+    in_use: AtomicUsize,
     commits: watch::Sender<()>,
 }
 
@@ -95,7 +100,7 @@ impl Log {
             let (kept, first) = (head.purged + 1, head.sequence + 1);
             Mutex::new(Tail { kept, first, messages: VecDeque::new(), size: 0 })
         };
-        Self { tails: heads.map(tail), commits: watch::Sender::new(()) }
+        Self { tails: heads.map(tail), in_use: AtomicUsize::new(0), commits: watch::Sender::new(()) }
     }
 
     fn tail(&self, stream: Stream) -> MutexGuard<'_, Tail> {
@@ -121,9 +126,14 @@ impl Log {
                     self.tail(stream)
                 }
             };
+            if tail.messages.is_empty() {
+                self.in_use.fetch_add(1, Ordering::Relaxed);
+            }
             tail.size += stored.message.data.len() + OVERHEAD;
             tail.messages.push_back(stored);
-            while tail.size > TAIL_SIZE_MAX && tail.pop() {}
+            let share = TAILS_SIZE_MAX / self.in_use.load(Ordering::Relaxed).max(1);
+            // The newest stays, however large it is: the count of tails in use relies on it.
+            while tail.size > share && tail.messages.len() > 1 && tail.pop() {}
             locked = Some((stream, tail));
         }
     }
@@ -132,7 +142,11 @@ impl Log {
     pub(super) fn forget(&self, stream: Stream, before: u64) {
         let mut tail = self.tail(stream);
         tail.kept = tail.kept.max(before);
+        let held = !tail.messages.is_empty();
         while tail.first < before && tail.pop() {}
+        if held && tail.messages.is_empty() {
+            self.in_use.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Wakes everyone who waits for messages.
@@ -178,6 +192,33 @@ mod tests {
     }
 
     #[test]
+    fn streams_in_use_share_the_memory() {
+        let log = Log::new(&Heads::default());
+        let held = |stream| {
+            let Ends { in_memory, head, .. } = log.ends(stream);
+            head + 1 - in_memory
+        };
+        for sequence in 1..=100 {
+            log.append(vec![stored(sequence, 1 << 20)]);
+        }
+        let alone = held(Stream::Custom);
+        for sequence in 1..=100 {
+            log.append(vec![Stored { stream: Stream::System, ..stored(sequence, 1 << 20) }]);
+        }
+        log.append(vec![stored(101, 1 << 20)]);
+        let shared = held(Stream::Custom);
+        assert!(held(Stream::System) <= alone / 2 && shared <= alone / 2, "{shared} of {alone}");
+        log.forget(Stream::System, 101);
+        for sequence in 102..=200 {
+            log.append(vec![stored(sequence, 1 << 20)]);
+        }
+        assert_eq!(held(Stream::Custom), alone, "what nobody uses any more is free again");
+        let larger = TAILS_SIZE_MAX + 1;
+        log.append(vec![stored(201, larger)]);
+        assert_eq!(held(Stream::Custom), 1);
+    }
+
+    #[test]
     fn a_tail_is_bounded_and_without_gaps() {
         let mut heads = Heads::default();
         heads[Stream::Custom.index()] = Head { sequence: 41, purged: 7, ..Head::default() };
@@ -189,7 +230,7 @@ mod tests {
         }
         let Ends { in_memory: first, head, .. } = log.ends(Stream::Custom);
         assert_eq!(head, 141);
-        assert!(head - first < 16, "{first}..={head}");
+        assert!(head - first < 24, "{first}..={head}");
         let mut seen = Vec::new();
         log.read(Stream::Custom, first + 1, |stored| {
             seen.push(stored.sequence);
