@@ -3,12 +3,13 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 /// The files of the package, relative to `proto/`.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "omni/v1/common.proto",
     "omni/v1/event.proto",
     "omni/v1/capture.proto",
     "omni/v1/replay.proto",
     "omni/v1/source.proto",
+    "omni/v1/schedule.proto",
     "omni/v1/automation.proto",
     "omni/v1/registry.proto",
     "omni/v1/admin.proto",

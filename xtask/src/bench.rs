@@ -15,7 +15,7 @@ use crate::process::{self, Progress};
 use crate::services;
 use crate::workspace::{self, Metadata};
 
-/// `cargo xtask bench ingest|e2e|bus|log|schema`
+/// `cargo xtask bench ingest|e2e|schedules|bus|log|schema`
 #[derive(Args)]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -28,6 +28,10 @@ enum Measurement {
     Ingest(Run),
     /// From the acknowledgement of an event to the start of the action it causes
     E2e(Run),
+    /// Ten thousand schedules: what they cost while none is due, how late they fire when all are
+    Schedules(Run),
+    /// What an honest sender notices while ten thousand sockets say nothing, trickle or throw bombs
+    Hostile(Run),
     /// The bus on both backends, beside a raw log and the NATS client used by hand
     Bus(Run),
     /// The event log on both databases: appends beside what the engine does by hand, and what a full log answers
@@ -82,6 +86,8 @@ pub(crate) fn run(bench: &Bench, progress: &Progress) -> Result<(), Error> {
     let (name, run, mut load) = match &bench.what {
         Measurement::Ingest(run) => ("ingest", run, build_load("ingest", progress)?),
         Measurement::E2e(run) => ("e2e", run, build_load("e2e", progress)?),
+        Measurement::Schedules(run) => ("schedules", run, build_load("schedules", progress)?),
+        Measurement::Hostile(run) => ("hostile", run, build_load("hostile", progress)?),
         Measurement::Bus(run) => {
             services::provide_nats(progress)?;
             ("bus", run, build_example("omni-event-bus", "bench", progress)?)

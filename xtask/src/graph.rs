@@ -24,7 +24,7 @@ const TIERS: &[&[&str]] = &[
     &["omni-event-bus", "omni-store"],
     &["omni-registry"],
     &["omni-event-log"],
-    &["omni-sources"],
+    &["omni-sources", "omni-schedules"],
     &["omni-actions"],
     &["omni-automations"],
     &["omni-proto", "omni-api"],

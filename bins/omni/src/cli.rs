@@ -3,8 +3,11 @@
 mod captures;
 mod dead_letters;
 mod events;
+mod listen;
 mod replays;
+mod schedules;
 mod schemas;
+mod sources;
 mod traces;
 
 use std::net::SocketAddr;
@@ -19,10 +22,17 @@ pub(crate) use self::dead_letters::{
     DeadLetter, DeadLetterFilter, ListDeadLetters, RetryDeadLetters,
 };
 pub(crate) use self::events::{EventFilter, ListEvents, TailEvents};
+pub(crate) use self::listen::Listen;
 pub(crate) use self::replays::{Replay, StartReplay};
+pub(crate) use self::schedules::{
+    BackfillSchedule, GivenSchedule, PreviewSchedule, SaveSchedule, Schedule,
+};
 pub(crate) use self::schemas::{
     CheckSchema, ExportSchemas, GetSchema, INHERIT, ImportSchemas, InferSchema, RegisterSchema,
     Schema, TypeOptions, mode,
+};
+pub(crate) use self::sources::{
+    Quarantine, ReleaseQuarantined, RotateSecret, SaveSource, Source, TestSource,
 };
 pub(crate) use self::traces::Doctor;
 
@@ -82,9 +92,14 @@ pub(crate) enum Command {
     /// Read and switch automations
     #[command(subcommand)]
     Automation(Automation),
-    /// Read sources
+    /// Sources: make them, try them out, see and release what they refused
     #[command(subcommand)]
-    Source(Source),
+    Source(Box<Source>),
+    /// Send what comes in at a source on to a server of yours, as it came
+    Listen(Listen),
+    /// Schedules: events by the clock
+    #[command(subcommand)]
+    Schedule(Box<Schedule>),
     /// Read what automations did
     #[command(subcommand)]
     Execution(Execution),
@@ -188,6 +203,9 @@ pub(crate) struct CreateEvent {
     /// When it is to happen: 2026-12-24T18:00:00Z, or +10m (s, m, h, d) from now on
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
+    /// Who triggers it; the event says cli:WHO
+    #[arg(long, value_name = "WHO", env = "USER", hide_env = true)]
+    pub(crate) by: Option<String>,
 }
 
 /// Which part of a list.
@@ -219,17 +237,6 @@ pub(crate) enum Automation {
     Disable {
         /// Id or name
         automation: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Source {
-    /// All sources by name
-    List(Page),
-    /// One source
-    Get {
-        /// Name of the source
-        name: String,
     },
 }
 

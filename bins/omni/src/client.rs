@@ -97,6 +97,27 @@ impl Client {
         self.send(self.posted(path, body)).await
     }
 
+    /// As [`Self::post`], with a query and without a body.
+    pub(crate) async fn post_query(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Answer, Error> {
+        self.post_json(path, query, Bytes::new()).await
+    }
+
+    /// As [`Self::post`], with a query.
+    pub(crate) async fn post_json(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, Error> {
+        let mut request = self.posted(path, body);
+        request.url = self.url(path, query);
+        self.send(request).await
+    }
+
     /// As [`Self::post`], for what a server works on for long.
     pub(crate) async fn post_slowly(&self, path: &[&str], body: Bytes) -> Result<Answer, Error> {
         let mut request = self.posted(path, body);

@@ -7,7 +7,10 @@ mod dead_letter;
 mod doctor;
 mod event;
 pub(crate) mod execution;
+mod follow;
+mod listen;
 mod replay;
+mod schedule;
 mod schema;
 mod source;
 mod stats;
@@ -33,6 +36,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Error> {
         Command::Schema(schema) => schema::run(schema, &client()?, out).await,
         Command::Automation(automation) => automation::run(automation, &client()?, out).await,
         Command::Source(source) => source::run(source, &client()?, out).await,
+        Command::Listen(listen) => listen::run(listen, &client()?, out).await,
+        Command::Schedule(schedule) => schedule::run(schedule, &client()?, out).await,
         Command::Execution(execution) => execution::run(execution, &client()?, out).await,
         Command::DeadLetter(letter) => dead_letter::run(letter, &client()?, out).await,
         Command::Replay(replay) => replay::run(replay, &client()?, out).await,

@@ -14,13 +14,14 @@ use crate::output::clean;
 pub(crate) use self::text::one;
 
 /// Kinds that other versions of the program know, so that the message can be honest.
-const LATER: &[&str] = &["Schedule", "Workflow", "Endpoint", "Instance", "Agent"];
+const LATER: &[&str] = &["Workflow", "Endpoint", "Instance", "Agent"];
 
 /// What a document defines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     EventType,
     Source,
+    Schedule,
     Automation,
 }
 
@@ -30,6 +31,7 @@ impl Kind {
         match self {
             Self::EventType => "event-type",
             Self::Source => "source",
+            Self::Schedule => "schedule",
             Self::Automation => "automation",
         }
     }
@@ -38,7 +40,7 @@ impl Kind {
     fn name_member(self) -> &'static str {
         match self {
             Self::EventType => "eventType",
-            Self::Source | Self::Automation => "name",
+            Self::Source | Self::Schedule | Self::Automation => "name",
         }
     }
 }
@@ -84,6 +86,17 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Document>, Error> {
 pub(crate) fn event_type(value: Value) -> Result<Map<String, Value>, String> {
     match shape(value) {
         Ok((Kind::EventType, _, spec)) => Ok(spec),
+        Ok((kind, ..)) => {
+            Err(format!("/kind: this is a {}; `omni apply -f` takes it", kind.as_str()))
+        }
+        Err((pointer, why)) => Err(format!("{pointer}: {why}")),
+    }
+}
+
+/// One document of kind Schedule, as it is sent to the server.
+pub(crate) fn schedule(value: Value) -> Result<Map<String, Value>, String> {
+    match shape(value) {
+        Ok((Kind::Schedule, _, spec)) => Ok(spec),
         Ok((kind, ..)) => {
             Err(format!("/kind: this is a {}; `omni apply -f` takes it", kind.as_str()))
         }
@@ -156,7 +169,7 @@ fn shape(value: Value) -> Result<Parts, (&'static str, String)> {
         _ => {
             return Err((
                 "/kind",
-                "write kind: EventType, kind: Source or kind: Automation".into(),
+                "write kind: EventType, kind: Source, kind: Schedule or kind: Automation".into(),
             ));
         }
     };
@@ -184,11 +197,14 @@ fn parse_kind(kind: &str) -> Result<Kind, String> {
     match kind {
         "EventType" => Ok(Kind::EventType),
         "Source" => Ok(Kind::Source),
+        "Schedule" => Ok(Kind::Schedule),
         "Automation" => Ok(Kind::Automation),
         later if LATER.contains(&later) => Err(format!(
-            "kind {later} comes with a later version; now: EventType, Source, Automation"
+            "kind {later} comes with a later version; now: EventType, Source, Schedule, Automation"
         )),
-        other => Err(format!("unknown kind {other:?}; known: EventType, Source, Automation")),
+        other => {
+            Err(format!("unknown kind {other:?}; known: EventType, Source, Schedule, Automation"))
+        }
     }
 }
 

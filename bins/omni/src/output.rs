@@ -54,6 +54,18 @@ impl Out {
 }
 
 impl Out {
+    /// Prints one of many documents that were made here, each on its own.
+    pub(crate) fn event<T: Serialize>(
+        self,
+        document: &T,
+        people: impl FnOnce(&T) -> String,
+    ) -> Result<(), Error> {
+        if self.format == Format::Yaml {
+            line("---")?;
+        }
+        self.document(document, people)
+    }
+
     /// Prints a document that was made here.
     pub(crate) fn document<T: Serialize>(
         self,

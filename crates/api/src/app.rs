@@ -7,6 +7,7 @@ use omni_automations::Automations;
 use omni_clock::{Clock, Random};
 use omni_event_log::{DeadLetters, EventLog};
 use omni_registry::Registry;
+use omni_schedules::Schedules;
 use omni_sources::{Sources, webhook::Receiver};
 use omni_store::Store;
 
@@ -26,6 +27,8 @@ pub struct App {
     pub sources: Sources,
     /// Takes the requests of webhook sources.
     pub receiver: Receiver,
+    /// Definitions of schedules and their fires.
+    pub schedules: Schedules,
     /// Definitions of automations and what they did.
     pub automations: Automations,
     /// Event types.

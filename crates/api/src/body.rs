@@ -1,6 +1,6 @@
 //! Reading a body: bounded in size and time while it arrives, then checked as JSON with the place of every fault.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, fmt, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::FromRequest};
 use bytes::{Bytes, BytesMut};
@@ -21,6 +21,23 @@ use crate::{
 pub const BODY_MAX: usize = 1024 * 1024;
 /// Longest time a body may take to arrive: a sender that trickles must not hold a connection for ever.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// After this a body must have come at [`BODY_RATE_MIN`].
+const BODY_GRACE: Duration = Duration::from_secs(5);
+/// Slowest that a body may come, in bytes per second.
+const BODY_RATE_MIN: u32 = 1024;
+
+/// The error of a body that is not read on because other requests hold all the memory that there is for bodies; the
+/// listener says so, and the sender is asked to come again.
+#[derive(Clone, Copy, Debug)]
+pub struct NoRoom;
+
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("other requests hold all the memory for bodies; send it again later")
+    }
+}
+
+impl std::error::Error for NoRoom {}
 
 /// A JSON body, read into `T`.
 ///
@@ -70,28 +87,30 @@ pub(crate) async fn read(
     if said.is_some_and(|len: u64| len > max as u64) {
         return Err(too_large(max));
     }
-    let reading = std::pin::pin!(collect(body, max));
-    match select(reading, clock.sleep(BODY_TIME_MAX)).await {
-        Either::Left((read, _)) => read,
-        Either::Right(_) => {
-            let seconds = BODY_TIME_MAX.as_secs();
-            let detail =
-                format!("The body took longer than {seconds} seconds; nothing of it was kept.");
-            Err(Problem::new(Kind::Slow, detail))
-        }
-    }
+    collect(body, max, clock).await
 }
 
 /// Gathers the pieces of a body; one that arrives in one piece is not copied.
-async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
+async fn collect(mut body: Body, max: usize, clock: &dyn Clock) -> Result<Bytes, Problem> {
+    let started = clock.elapsed();
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            tracing::debug!(%error, "a body broke off");
-            Problem::new(Kind::Slow, "The body broke off before its end; nothing of it was kept.")
-        })?;
-        let Ok(piece) = frame.into_data() else { continue };
+    let mut timer = clock.sleep(BODY_GRACE);
+    loop {
+        let frame = match select(body.frame(), &mut timer).await {
+            Either::Left((frame, _)) => frame,
+            Either::Right(_) => {
+                let allowed = time_for(first.len() + rest.len());
+                let left = (started + allowed).saturating_sub(clock.elapsed());
+                if left.is_zero() {
+                    return Err(too_slow());
+                }
+                timer = clock.sleep(left);
+                continue;
+            }
+        };
+        let Some(frame) = frame else { break };
+        let Ok(piece) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
         if first.len() + rest.len() + piece.len() > max {
             return Err(too_large(max));
         }
@@ -103,6 +122,32 @@ async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
         }
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// How long a body may take of which so many bytes have come.
+fn time_for(bytes: usize) -> Duration {
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    (BODY_GRACE + Duration::from_secs(1) * bytes / BODY_RATE_MIN).min(BODY_TIME_MAX)
+}
+
+fn too_slow() -> Problem {
+    let (seconds, grace) = (BODY_TIME_MAX.as_secs(), BODY_GRACE.as_secs());
+    let detail = format!(
+        "The body took longer than {seconds} seconds, or came slower than {BODY_RATE_MIN} bytes per second after the \
+         first {grace} seconds; nothing of it was kept."
+    );
+    Problem::new(Kind::Slow, detail)
+}
+
+fn broken(error: &axum::Error) -> Problem {
+    if error.source().is_some_and(<dyn std::error::Error>::is::<NoRoom>) {
+        return Problem::new(
+            Kind::Overloaded,
+            "Too many bodies are being read; send it again later.",
+        );
+    }
+    tracing::debug!(%error, "a body broke off");
+    Problem::new(Kind::Slow, "The body broke off before its end; nothing of it was kept.")
 }
 
 fn too_large(max: usize) -> Problem {
@@ -282,5 +327,40 @@ mod tests {
         let advance = async { clock.advance(BODY_TIME_MAX) };
         let (read, ()) = futures_util::future::join(reading, advance).await;
         assert_eq!(read.unwrap_err().kind, Kind::Slow);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_fast_enough_has_its_time() {
+        assert_eq!(time_for(0), Duration::from_secs(5));
+        assert_eq!(time_for(1024), Duration::from_secs(6));
+        assert_eq!(time_for(25 * 1024 * 1024), BODY_TIME_MAX);
+        let clock = Arc::new(omni_clock::ManualClock::new(chrono::DateTime::UNIX_EPOCH));
+        let (pieces, body) = tokio::sync::mpsc::unbounded_channel();
+        let body = futures_util::stream::unfold(body, async |mut body| {
+            let piece: Bytes = body.recv().await?;
+            Some((Ok::<_, std::io::Error>(http_body::Frame::data(piece)), body))
+        });
+        let none = HeaderMap::new();
+        let reading = read(Body::new(StreamBody::new(body)), &none, 1 << 20, &*clock);
+        let mut reading = std::pin::pin!(reading);
+        for _ in 0..4 {
+            pieces.send(Bytes::from(vec![b'a'; 6 * 1024])).unwrap();
+            assert!(futures_util::poll!(&mut reading).is_pending());
+            clock.advance(Duration::from_secs(5));
+            assert!(
+                futures_util::poll!(&mut reading).is_pending(),
+                "a kilobyte a second is enough"
+            );
+        }
+        clock.advance(Duration::from_secs(9));
+        assert_eq!(reading.await.unwrap_err().kind, Kind::Slow);
+    }
+
+    #[tokio::test]
+    async fn no_memory_for_a_body_is_told_as_such() {
+        let frames = futures_util::stream::iter([Err::<http_body::Frame<Bytes>, _>(NoRoom)]);
+        let body = Body::new(StreamBody::new(frames));
+        let read = read(body, &HeaderMap::new(), 4, &SystemClock::new()).await;
+        assert_eq!(read.unwrap_err().kind, Kind::Overloaded);
     }
 }

@@ -53,7 +53,8 @@ impl<S: Sync> FromRequestParts<S> for Call {
     }
 }
 
-fn org(headers: &HeaderMap) -> Result<Org, Problem> {
+/// The organisation that a request names, `default` if it names none.
+pub(crate) fn org(headers: &HeaderMap) -> Result<Org, Problem> {
     let Some(value) = one(headers, &ORG, "X-Omni-Org")? else { return Ok(Org::default()) };
     let wrong = |reason: String| Problem::field("X-Omni-Org", reason);
     let name = value.to_str().map_err(|_| wrong("it must be ASCII".to_owned()))?;

@@ -7,6 +7,7 @@ mod dead_letters;
 mod payloads;
 mod published;
 mod replays;
+mod schedules;
 mod schemas;
 
 use chrono::{DateTime, Utc};
@@ -32,6 +33,7 @@ pub(crate) use self::{
     payloads::{Kept, PayloadDocument},
     published::{CloudEventBody, PublishBody, Published, PublishedEvent},
     replays::{PlanDocument, ReplayAnswer, ReplayDocument, Replayed},
+    schedules::{BackfillBody, PurgedDocument},
     schemas::{
         CheckBody, ConfigBody, DeleteTypeQuery, ExportFormat, ExportQuery, ImportBody,
         ImportDocument, ImportOutcome, ImportedDocument, InferBody, RegisterBody,

@@ -10,6 +10,7 @@ mod event;
 mod health;
 mod registry;
 mod replay;
+mod schedule;
 mod source;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use omni_proto::{
     capture_service_server::CaptureServiceServer,
     dead_letter_service_server::DeadLetterServiceServer, event_service_server::EventServiceServer,
     registry_service_server::RegistryServiceServer, replay_service_server::ReplayServiceServer,
-    source_service_server::SourceServiceServer,
+    schedule_service_server::ScheduleServiceServer, source_service_server::SourceServiceServer,
 };
 use tonic::service::Routes;
 use tonic_health::pb::{FILE_DESCRIPTOR_SET as HEALTH_DESCRIPTOR_SET, health_server::HealthServer};
@@ -53,6 +54,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .add_service(bounded!(CaptureServiceServer, service.clone()))
         .add_service(bounded!(ReplayServiceServer, service.clone()))
         .add_service(bounded!(SourceServiceServer, service.clone()))
+        .add_service(bounded!(ScheduleServiceServer, service.clone()))
         .add_service(bounded!(AutomationServiceServer, service.clone()))
         .add_service(bounded!(RegistryServiceServer, service.clone()))
         .add_service(bounded!(DeadLetterServiceServer, service.clone()))

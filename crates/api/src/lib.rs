@@ -24,6 +24,6 @@ mod query;
 mod tests;
 
 pub use app::{App, MetricsText};
-pub use body::BODY_MAX;
+pub use body::{BODY_MAX, NoRoom};
 pub use health::{Connection, Health, State};
-pub use router::router;
+pub use router::{router, router_of_webhooks};

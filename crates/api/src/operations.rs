@@ -13,6 +13,7 @@ pub(crate) mod publish;
 pub(crate) mod registry;
 pub(crate) mod replays;
 pub(crate) mod scheduled;
+pub(crate) mod schedules;
 pub(crate) mod schema_check;
 pub(crate) mod sources;
 pub(crate) mod tail;

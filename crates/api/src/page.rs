@@ -53,6 +53,12 @@ pub(crate) enum Key {
     Execution,
     /// Name of a source.
     Source,
+    /// Id of a refused request.
+    Quarantine,
+    /// Name of a schedule.
+    Schedule,
+    /// Id of a fire.
+    Fire,
     /// Name of an automation.
     Automation,
     /// Id of a replay.
@@ -67,6 +73,9 @@ impl Key {
             Self::Event => "e:",
             Self::Execution => "x:",
             Self::Source => "s:",
+            Self::Quarantine => "q:",
+            Self::Schedule => "c:",
+            Self::Fire => "f:",
             Self::Automation => "a:",
             Self::Replay => "r:",
             Self::DeadLetter => "d:",

@@ -11,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod openapi;
 pub(crate) mod publish;
 pub(crate) mod replays;
+pub(crate) mod schedules;
 pub(crate) mod schema_check;
 pub(crate) mod schema_exchange;
 pub(crate) mod sources;

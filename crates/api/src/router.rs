@@ -14,7 +14,7 @@ use tonic::Status;
 use crate::{
     App, correlation, grpc, neighbour,
     problem::{Kind, Problem},
-    routes,
+    rest, routes,
 };
 
 /// REST, webhooks, gRPC and health on one router, for one port.
@@ -36,6 +36,25 @@ pub fn router(app: App) -> Router {
     rest.merge(grpc)
         .fallback(no_route)
         .layer(middleware::from_fn_with_state(app, correlation::correlate))
+}
+
+/// Webhooks and the sign of life, and nothing else: for a port that the world may reach while the rest stays on a port
+/// that it may not.
+pub fn router_of_webhooks(app: App) -> Router {
+    let app = Arc::new(app);
+    let alive = rest::health::routes().into_iter().filter(|route| route.path == "/healthz");
+    rest::webhooks::routes()
+        .into_iter()
+        .chain(alive)
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .method_not_allowed_fallback(no_method)
+        .with_state(app.clone())
+        .fallback(nothing_here)
+        .layer(middleware::from_fn_with_state(app, correlation::correlate))
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(Kind::NoRoute, "Only webhooks are taken here.")
 }
 
 async fn no_method(request: Request) -> Problem {

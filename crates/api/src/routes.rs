@@ -132,6 +132,7 @@ pub(crate) fn all() -> Vec<Route> {
         rest::schema_check::routes(),
         rest::schema_exchange::routes(),
         rest::sources::routes(),
+        rest::schedules::routes(),
         rest::automations::routes(),
         rest::executions::routes(),
         rest::dead_letters::routes(),

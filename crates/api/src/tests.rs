@@ -5,9 +5,11 @@ mod grpc;
 mod hostile;
 mod publish;
 mod rest;
+mod schedules;
 mod schemas;
 mod table;
 mod tenancy;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use omni_egress::{Config as EgressConfig, Egress};
 use omni_event_bus::EventBus;
 use omni_event_log::{Config, DeadLetters, Parts};
 use omni_registry::Registry;
+use omni_schedules::Schedules;
 use omni_sources::{Sources, webhook::Receiver};
 use omni_store::Store;
 use serde_json::Value;
@@ -94,6 +97,12 @@ impl Product {
             Automations::open(store.clone(), actions.clone(), clock.clone(), random.clone())
                 .await
                 .unwrap();
+        let schedules = Schedules::new(
+            store.clone(),
+            event_log.clone(),
+            (clock.clone(), random.clone()),
+            omni_schedules::Config::default(),
+        );
         let stop = CancellationToken::new();
         tokio::spawn(appender.run(stop.clone()));
         tokio::spawn(publisher.run(stop.clone()));
@@ -104,6 +113,7 @@ impl Product {
             receiver: Receiver::new(sources.clone(), event_log.clone()),
             event_log,
             sources,
+            schedules,
             automations,
             registry,
             actions,

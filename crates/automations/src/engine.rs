@@ -88,7 +88,7 @@ impl Engine {
         (clock, random): (Arc<dyn Clock>, Arc<Random>),
         config: EngineConfig,
     ) -> Self {
-        let runner = Runner { clock: clock.clone(), random };
+        let runner = Runner { clock: clock.clone(), random, store: store.clone() };
         let (stats, repeats) = (Arc::default(), Repeats::default());
         Self { automations, store, bus, clock, runner, config, stats, repeats, log: None }
     }

@@ -38,7 +38,7 @@ pub enum ActionStatus {
     Success,
     /// It was tried and failed.
     Failed,
-    /// It was not tried, because one before it failed and said stop.
+    /// It was not tried, because one before it failed and said stop, or the next fire of a schedule took over.
     Skipped,
 }
 

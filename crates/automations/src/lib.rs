@@ -16,6 +16,7 @@ mod readers;
 mod recorder;
 mod replaying;
 mod room;
+mod taken_over;
 mod trying;
 
 pub use automations::Automations;

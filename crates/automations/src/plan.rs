@@ -6,13 +6,14 @@ use chrono::{DateTime, SubsecRound, Utc};
 use omni_actions::Call;
 use omni_clock::{Clock, Random};
 use omni_events::Event;
-use omni_store::executions::ExecutionRow;
+use omni_store::{Store, executions::ExecutionRow};
 use serde_json::{Value, json};
 
 use crate::{
     ActionResult, ActionStatus, ExecutionStatus, OnError,
     compiled::{Compiled, CompiledAction},
     replaying::{Earlier, key_event},
+    taken_over::{is_taken_over, not_begun, reason},
     trying::{Patience, clip},
 };
 
@@ -26,6 +27,7 @@ const RESULT_MAX: usize = RESULTS_MAX / 32;
 pub(crate) struct Runner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<Random>,
+    pub(crate) store: Store,
 }
 
 /// The event as conditions and templates see it. Its payload may be valid JSON and still not fit into a tree: a number
@@ -57,13 +59,18 @@ impl Runner {
             "event": document, "payload": document["payload"], "input": document["payload"],
             "metadata": document["metadata"], "actions": [], "env": {},
         });
-        let mut stopped = false;
+        let (mut stopped, mut taken_over) = (false, false);
         for (index, action) in compiled.actions.iter().enumerate() {
             let known = earlier.result(compiled.automation.id, index, action);
+            if known.is_none() && !stopped && !taken_over {
+                taken_over = is_taken_over(&self.store, &*self.clock, event).await;
+            }
             let result = if let Some(known) = known {
                 known
             } else if stopped {
                 skipped(action)
+            } else if taken_over {
+                not_begun(action)
             } else {
                 let key = effect_key(event, compiled, index);
                 let call = call(event, compiled, index, key, action.timeout);
@@ -77,7 +84,7 @@ impl Runner {
         }
         let failed = results.iter().find(|result| result.status == ActionStatus::Failed);
         let status = failed.map_or(ExecutionStatus::Success, |_| ExecutionStatus::Failed);
-        let error = failed.and_then(|result| result.error.clone());
+        let error = failed.and_then(|result| result.error.clone()).or_else(|| reason(&results));
         let row = self.row(compiled, event, status, began);
         ExecutionRow { actions: kept(results), error, ..row }
     }

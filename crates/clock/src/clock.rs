@@ -18,6 +18,11 @@ pub trait Clock: Debug + Send + Sync {
     /// Time since this clock was made; never goes back.
     fn elapsed(&self) -> Duration;
 
+    /// Whether it is the time that other machines have, too, so that it may be compared with theirs.
+    fn is_system(&self) -> bool {
+        false
+    }
+
     /// Ends when the duration has passed on this clock.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
@@ -52,6 +57,10 @@ impl Clock for SystemClock {
 
     fn elapsed(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    fn is_system(&self) -> bool {
+        true
     }
 
     #[expect(

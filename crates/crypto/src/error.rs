@@ -1,6 +1,6 @@
-//! What can go wrong with keys and sealed messages. No variant carries a byte of either.
+//! What can go wrong with keys, certificates and sealed messages. No variant carries a byte of any of them.
 
-/// Why a key or a sealed message was refused.
+/// Why a key, a certificate or a sealed message was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The master key is not 32 bytes long.
@@ -24,6 +24,12 @@ pub enum Error {
     /// The message, its header or its associated data is not what was sealed.
     #[error("the sealed message does not verify: it was changed, or it belongs to another record")]
     Tampered,
+    /// These bytes are no public key of the algorithm.
+    #[error("this is no public key that can be used: {0}")]
+    PublicKey(&'static str),
+    /// These bytes are no certificate.
+    #[error("this is no certificate that can be used: {0}")]
+    Certificate(&'static str),
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     NoRandom,

@@ -6,6 +6,47 @@ use ring::{digest, hmac};
 /// The key of [`equal`]: it need not be secret, because both sides are hashed here and neither tag is shown.
 const EQUAL_KEY: [u8; 32] = *b"omni equal: any key does as well";
 
+/// The hash of an [`hmac`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-1, only for senders that still use it; as an HMAC it is not broken.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+/// A tag of [`hmac`]. Compare it with [`Tag::is`] and not in another way: `==` would tell where a guess is wrong.
+#[derive(Clone, Copy)]
+pub struct Tag(hmac::Tag);
+
+impl Tag {
+    /// Tells whether these bytes are this tag, the whole of it, in constant time.
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        equal(self.0.as_ref(), bytes)
+    }
+
+    /// Its bytes, to send them along.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+}
+
+/// Returns the HMAC tag of the parts in order, as if they were joined.
+pub fn hmac(hash: Hash, key: &[u8], parts: &[&[u8]]) -> Tag {
+    let algorithm = match hash {
+        Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+        Hash::Sha256 => hmac::HMAC_SHA256,
+        Hash::Sha512 => hmac::HMAC_SHA512,
+    };
+    let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key));
+    for part in parts {
+        context.update(part);
+    }
+    Tag(context.sign())
+}
+
 /// Returns the HMAC-SHA256 tag of the parts in order, as if they were joined.
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc::error::TrySendError, oneshot};
 use crate::{AppendError, Appended, Draft, EventLog, check::check_size, log::Waiting};
 
 /// A draft that the log would take at the time it was checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckedDraft {
     draft: Draft,
     schema_version: Option<i32>,

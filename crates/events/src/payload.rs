@@ -18,7 +18,7 @@ pub use self::{
     },
     system::{
         AutomationExecuted, DeadLetter, DefinitionChanged, ExecutedAction, HealthDegraded,
-        ReplayCompleted, ReplayStarted,
+        ReplayCompleted, ReplayStarted, ScheduleAlarm, ScheduleOverdue,
     },
 };
 
@@ -65,6 +65,11 @@ pub fn core_types() -> Vec<CoreType> {
         core::<DefinitionChanged>(
             "system.definition.changed",
             "A definition that every process keeps in memory was made, changed or deleted.",
+        ),
+        core::<ScheduleAlarm>("system.schedule.alarm", "Somebody has to look at a schedule."),
+        core::<ScheduleOverdue>(
+            "system.schedule.overdue",
+            "An instant of a schedule is over and nobody has dealt with it.",
         ),
         core::<HealthDegraded>("system.health.degraded", "A part of the installation is not well."),
     ]

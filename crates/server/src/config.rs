@@ -1,6 +1,7 @@
 //! Settings: defaults, then `omni.toml`, then `OMNI_*` variables, then flags; the later wins.
 
 mod hidden;
+mod listener;
 mod nats;
 
 use std::{
@@ -27,6 +28,25 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The address for webhooks, REST and gRPC.
     pub listen: SocketAddr,
+    /// A second address that takes webhooks and nothing else, so that the world may reach it while `listen` stays on
+    /// this machine.
+    pub ingest_listen: Option<SocketAddr>,
+    /// Networks of proxies that are believed when they say for whom they ask, with commas between: `10.0.0.0/8,::1`.
+    pub trusted_proxies: Option<String>,
+    /// Connections that each address serves at once; fewer where the limit of open files allows fewer.
+    pub connections_max: usize,
+    /// Connections at once from one IPv4 address or one IPv6 network of 64 bits; trusted proxies may have more.
+    pub connections_per_address: usize,
+    /// How long a new connection may be silent, in seconds.
+    pub first_byte_seconds: u64,
+    /// How long the headers of a request may take, in seconds.
+    pub header_seconds: u64,
+    /// How long a connection is kept open between two requests, in seconds.
+    pub idle_seconds: u64,
+    /// After how many seconds a connection ends with the answer it is at; never unless set.
+    pub connection_age_seconds: Option<u64>,
+    /// How many MiB the bodies of all unanswered requests may hold together, on each address.
+    pub body_memory_mib: usize,
     /// A PostgreSQL to use instead of the embedded store: `postgres://user:password@host/database?sslmode=verify-full`.
     /// `docs/operations/postgresql.md` says what each `sslmode` demands.
     pub database_url: Option<Hidden>,
@@ -64,6 +84,8 @@ pub struct Config {
     pub drain_seconds: u64,
     /// How many days raw payloads are kept where no capture policy speaks of their type.
     pub capture_retention_days: u32,
+    /// How often it is looked for schedules that other replicas have changed, in milliseconds: 50 to 60,000.
+    pub schedule_check_ms: u64,
 }
 
 impl Default for Config {
@@ -71,6 +93,15 @@ impl Default for Config {
         Self {
             data_dir: "./omni-data".into(),
             listen: (Ipv4Addr::LOCALHOST, 7400).into(),
+            ingest_listen: None,
+            trusted_proxies: None,
+            connections_max: 10_000,
+            connections_per_address: 1_000,
+            first_byte_seconds: 5,
+            header_seconds: 10,
+            idle_seconds: 75,
+            connection_age_seconds: None,
+            body_memory_mib: 256,
             database_url: None,
             nats_url: None,
             nats_user: None,
@@ -88,6 +119,7 @@ impl Default for Config {
             master_key: None,
             drain_seconds: 30,
             capture_retention_days: 14,
+            schedule_check_ms: 1_000,
         }
     }
 }
@@ -155,9 +187,11 @@ impl Config {
         set(&variable, "OMNI_EGRESS_ALLOW_LOOPBACK", &mut self.egress_allow_loopback)?;
         set(&variable, "OMNI_DRAIN_SECONDS", &mut self.drain_seconds)?;
         set(&variable, "OMNI_CAPTURE_RETENTION_DAYS", &mut self.capture_retention_days)?;
+        set(&variable, "OMNI_SCHEDULE_CHECK_MS", &mut self.schedule_check_ms)?;
         let hidden = |name: &str, now: Option<Hidden>| variable(name).map(Into::into).or(now);
         self.database_url = hidden("OMNI_DATABASE_URL", self.database_url.take());
         self.master_key = hidden("OMNI_MASTER_KEY", self.master_key.take());
+        self.apply_listener(&variable)?;
         self.apply_nats(&variable)
     }
 
@@ -166,7 +200,7 @@ impl Config {
             return Err(Error::Config {
                 origin: format!("listen {}", self.listen),
                 reason: "there is no authentication yet, so only loopback addresses are served; \
-                         use 127.0.0.1 and a proxy that authenticates"
+                         use 127.0.0.1 and a proxy that authenticates, or `ingest_listen` for webhooks alone"
                     .to_owned(),
             });
         }
@@ -177,6 +211,13 @@ impl Config {
                     "it must be 1 to {CAPTURE_DAYS_MAX}; to keep some types for ever or to capture nothing of them, set \
                      a capture policy"
                 ),
+            });
+        }
+        self.check_listener()?;
+        if !(50..=60_000).contains(&self.schedule_check_ms) {
+            return Err(Error::Config {
+                origin: "OMNI_SCHEDULE_CHECK_MS".to_owned(),
+                reason: "it must be 50 to 60000".to_owned(),
             });
         }
         self.check_nats()
@@ -248,6 +289,18 @@ mod tests {
         for wrong in ["0", "36501", "-1", "for ever"] {
             let error = days(wrong).unwrap_err().to_string();
             assert!(error.starts_with("OMNI_CAPTURE_RETENTION_DAYS: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn schedules_are_looked_at_within_bounds() {
+        let every = |text: &'static str| {
+            merge("", &[("OMNI_SCHEDULE_CHECK_MS", text)], Overrides::default())
+        };
+        assert_eq!(every("250").unwrap().schedule_check_ms, 250);
+        for wrong in ["0", "49", "60001", "1s"] {
+            let error = every(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("OMNI_SCHEDULE_CHECK_MS: "), "{error}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! The agent that deletes what is over: captures that have expired, the rows of those deleted long ago, and keys under
-//! which no repeat is recognised any more.
+//! The agent that deletes what is over: captures that have expired, the rows of those deleted long ago, keys under
+//! which no repeat is recognised any more, and refused requests that nobody released.
 //!
 //! It must stay true that it takes little at once, so that it keeps no event waiting, and that it may run in every
 //! replica: what one is working on the others pass by.
@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use omni_clock::Clock;
-use omni_store::{Error, Store, events::purge_keys, payloads};
+use omni_store::{Error, Store, events::purge_keys, payloads, quarantine};
 use tokio_util::sync::CancellationToken;
 
 /// How often it looks.
@@ -17,6 +17,10 @@ const EVERY: Duration = Duration::from_mins(1);
 const CAPTURES: i64 = 256;
 /// Keys in one transaction.
 const KEYS: i64 = 1024;
+/// Refused requests in one transaction; each may be as large as the largest body.
+const REFUSED: i64 = 32;
+/// How long a refused request waits for its source to be mended: a fortnight, holidays included.
+const REFUSED_STAY: TimeDelta = TimeDelta::days(14);
 /// The pause between transactions, for whoever wants to write.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long the row of a deleted capture says when and why it was deleted.
@@ -35,6 +39,7 @@ struct Done {
     expired: usize,
     removed: usize,
     keys: usize,
+    refused: usize,
 }
 
 impl Housekeeping {
@@ -44,8 +49,8 @@ impl Housekeeping {
             loop {
                 match self.round().await {
                     Ok(done) if done == Done::default() => {}
-                    Ok(Done { expired, removed, keys }) => {
-                        tracing::info!(expired, removed, keys, "housekeeping is done");
+                    Ok(Done { expired, removed, keys, refused }) => {
+                        tracing::info!(expired, removed, keys, refused, "housekeeping is done");
                     }
                     Err(error) => {
                         let error = &error as &dyn std::error::Error;
@@ -85,6 +90,15 @@ impl Housekeeping {
             drop(conn);
             done.keys += keys;
             if self.is_last(keys, KEYS).await {
+                break;
+            }
+        }
+        loop {
+            let mut conn = self.store.write().await?;
+            let refused = quarantine::purge(&mut conn, now - REFUSED_STAY, REFUSED).await?;
+            drop(conn);
+            done.refused += refused;
+            if self.is_last(refused, REFUSED).await {
                 return Ok(done);
             }
         }

@@ -7,6 +7,7 @@ mod dead_letters;
 mod definitions;
 mod error;
 mod housekeeping;
+mod listener;
 mod metrics;
 mod parts;
 mod routing;

@@ -1,6 +1,10 @@
 //! The text of `/metrics`: counters that the parts keep, read when somebody asks.
 
 mod bus;
+mod connections;
+mod schedules;
+
+pub(crate) use self::connections::Connections;
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -9,6 +13,7 @@ use omni_automations::EngineStats;
 use omni_event_bus::EventBus;
 use omni_event_log::{DeadLetters, EventLog};
 use omni_registry::Registry;
+use omni_schedules::Schedules;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _, text::encode},
@@ -24,6 +29,8 @@ struct Counts {
     bus: EventBus,
     engine: Arc<EngineStats>,
     registry: Registry,
+    connections: Connections,
+    schedules: Schedules,
 }
 
 /// Makes the function that writes the metrics.
@@ -31,10 +38,18 @@ pub(crate) fn text(
     (log, dead_letters): (EventLog, DeadLetters),
     bus: EventBus,
     engine: Arc<EngineStats>,
-    registry: Registry,
+    (registry, connections, schedules): (Registry, Connections, Schedules),
 ) -> MetricsText {
     let mut all = prometheus_client::registry::Registry::with_prefix("omni");
-    all.register_collector(Box::new(Counts { log, dead_letters, bus, engine, registry }));
+    all.register_collector(Box::new(Counts {
+        log,
+        dead_letters,
+        bus,
+        engine,
+        registry,
+        connections,
+        schedules,
+    }));
     let all = Arc::new(all);
     Arc::new(move || {
         let mut text = String::new();
@@ -129,6 +144,8 @@ impl Collector for Counts {
             let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(value).encode(gauge)?;
         }
+        self.connections.encode(&mut encoder)?;
+        schedules::encode(&mut encoder, &self.schedules.stats())?;
         bus::encode(&mut encoder, &bus, *self.bus.health().borrow())?;
         let build = Info::new([("version", VERSION)]);
         let help = "The version that runs";

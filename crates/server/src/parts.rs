@@ -11,12 +11,19 @@ use omni_egress::Egress;
 use omni_event_bus::{EmbeddedOptions, EventBus, Sync};
 use omni_event_log::{Appender, CaptureAgent, DeadLetterAgent, DeadLetters, EventLog, Publisher};
 use omni_registry::Registry;
+use omni_schedules::Schedules;
 use omni_sources::{Sources, bridge::Bridge, webhook::Receiver};
 use omni_store::{Location, Store};
 
 use crate::{
-    Config, Error, VERSION, bus_health::BusHealth, data_dir::DataDir, dead_letters::BusLetters,
-    definitions::Definitions, housekeeping::Housekeeping, metrics, routing::Routing,
+    Config, Error, VERSION,
+    bus_health::BusHealth,
+    data_dir::DataDir,
+    dead_letters::BusLetters,
+    definitions::Definitions,
+    housekeeping::Housekeeping,
+    metrics::{self, Connections},
+    routing::Routing,
 };
 
 /// How often the bus is synced to disk. The store has committed before the bus is told, and what a power cut takes from
@@ -60,6 +67,7 @@ pub(crate) struct Parts {
     /// Takes what other systems publish; there is none on the embedded bus.
     pub(crate) bridge: Option<Bridge>,
     pub(crate) agents: Agents,
+    pub(crate) connections: Connections,
 }
 
 /// The loops that look after the rest.
@@ -90,7 +98,8 @@ impl Parts {
             open_log(&store, &bus, &registry, (&clock, &random), log_config).await?;
         let sealer = Arc::new(data_dir.sealer(config)?);
         let sources = Sources::open(store.clone(), sealer, clock.clone(), random.clone()).await?;
-        let receiver = Receiver::new(sources.clone(), log.clone());
+        let receiver = new_receiver(config, &sources, &log)?;
+        let schedules = new_schedules(config, &store, &log, (clock.clone(), random.clone()));
         let actions = Arc::new(Actions::built_in(log.clone(), egress(config), clock.clone()));
         let automations =
             Automations::open(store.clone(), actions.clone(), clock.clone(), random.clone())
@@ -109,16 +118,18 @@ impl Parts {
         let following = (routing, definitions);
         let agents =
             Agents::new((&store, &bus, &log), &dead_letters, following, &health, (&clock, &random));
+        let connections = Connections::default();
         let metrics = metrics::text(
             (log.clone(), dead_letters.clone()),
             bus.clone(),
             engine.stats(),
-            registry.clone(),
+            (registry.clone(), connections.clone(), schedules.clone()),
         );
         let app = App {
             dead_letters: dead_letters.clone(),
             event_log: log,
             sources: sources.clone(),
+            schedules,
             receiver,
             automations: automations.clone(),
             registry: registry.clone(),
@@ -141,6 +152,7 @@ impl Parts {
             engine,
             bridge,
             agents,
+            connections,
         })
     }
 }
@@ -174,6 +186,22 @@ impl Agents {
             captures: log.captures().agent(),
         }
     }
+}
+
+fn new_schedules(
+    config: &Config,
+    store: &Store,
+    log: &EventLog,
+    time: (Arc<dyn Clock>, Arc<Random>),
+) -> Schedules {
+    let check_every = Duration::from_millis(config.schedule_check_ms);
+    let config = omni_schedules::Config { check_every };
+    Schedules::new(store.clone(), log.clone(), time, config)
+}
+
+fn new_receiver(config: &Config, sources: &Sources, log: &EventLog) -> Result<Receiver, Error> {
+    let proxies = config.proxies()?.networks();
+    Ok(Receiver::new(sources.clone(), log.clone()).through(egress(config)).behind(proxies))
 }
 
 fn new_engine(
@@ -249,7 +277,7 @@ fn egress(config: &Config) -> Egress {
     Egress::new(omni_egress::Config {
         allow_loopback: config.egress_allow_loopback,
         // A rule must not call the server that runs it.
-        listeners: vec![config.listen],
+        listeners: [config.listen].into_iter().chain(config.ingest_listen).collect(),
         ..omni_egress::Config::default()
     })
 }

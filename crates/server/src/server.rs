@@ -2,7 +2,6 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt as _;
 use omni_api::Health;
 use omni_event_bus::EventBus;
 use omni_event_log::Closing;
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Config, Environment, Error,
     data_dir::DataDir,
+    listener::{self, Listener},
     parts::{Agents, Parts},
 };
 
@@ -19,6 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Server {
     addr: SocketAddr,
+    ingest_addr: Option<SocketAddr>,
     drain: Duration,
     health: Health,
     bus: EventBus,
@@ -39,7 +40,7 @@ struct Stops {
 
 #[derive(Debug)]
 struct Tasks {
-    http: JoinHandle<std::io::Result<()>>,
+    http: JoinHandle<()>,
     engine: JoinHandle<Result<(), omni_event_bus::Error>>,
     appender: JoinHandle<Result<(), Arc<omni_store::Error>>>,
     publisher: JoinHandle<Closing>,
@@ -63,24 +64,29 @@ impl Server {
     /// When the data directory is in use, or a part cannot be opened.
     pub async fn start_in(config: Config, environment: Environment) -> Result<Self, Error> {
         let data_dir = DataDir::open(&config.data_dir)?;
-        let listener = listen(config.listen).await?;
-        let addr = listener
-            .local_addr()
-            .map_err(|source| Error::Listen { address: config.listen, source })?;
-        let config = Config { listen: addr, ..config };
+        let (addr, main) = listen(config.listen)?;
+        let ingest = config.ingest_listen.map(listen).transpose()?;
+        let ingest_addr = ingest.as_ref().map(|(addr, _)| *addr);
+        let config = Config { listen: addr, ingest_listen: ingest_addr, ..config };
         let parts = Box::pin(Parts::open(&config, &data_dir, environment)).await?;
         let (health, bus) = (parts.app.health.clone(), parts.bus.clone());
+        let listeners = listeners(&config, &parts, main, ingest.map(|(_, tcp)| tcp))?;
         let stops = Stops::default();
-        let tasks = spawn(parts, listener, &stops);
+        let tasks = spawn(parts, listeners, &stops);
         health.set_ready();
         tracing::info!(address = %addr, data_dir = %config.data_dir.display(), "omni is ready");
         let drain = config.drain_timeout();
-        Ok(Self { addr, drain, health, bus, stops, tasks, _data_dir: data_dir })
+        Ok(Self { addr, ingest_addr, drain, health, bus, stops, tasks, _data_dir: data_dir })
     }
 
     /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address on which it takes webhooks and nothing else, if there is one.
+    pub fn ingest_addr(&self) -> Option<SocketAddr> {
+        self.ingest_addr
     }
 
     /// Serves until the signal, then drains.
@@ -127,7 +133,7 @@ impl Server {
 
     async fn drain(self) -> Result<(), Error> {
         self.stops.intake.cancel();
-        finish("the listener", self.tasks.http).await?.map_err(|_| Error::Ended("the listener"))?;
+        finish("the listener", self.tasks.http).await?;
         finish("the bridge", self.tasks.bridge).await?;
         self.stops.engine.cancel();
         finish("the engine", self.tasks.engine).await??;
@@ -151,23 +157,37 @@ async fn finish<T>(name: &'static str, task: JoinHandle<T>) -> Result<T, Error> 
     })
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+/// Binds an address; the one that comes back has the port that the system chose.
+fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), Error> {
+    let tcp = listener::bind(address)?;
+    let addr = tcp.local_addr().map_err(|source| Error::Listen { address, source })?;
+    Ok((addr, tcp))
 }
 
-fn spawn(parts: Parts, listener: TcpListener, stops: &Stops) -> Tasks {
+/// The listeners and what each serves. Each has caps of its own, so that whoever fills the one for webhooks does not
+/// lock out who looks after the server.
+fn listeners(
+    config: &Config,
+    parts: &Parts,
+    main: TcpListener,
+    ingest: Option<TcpListener>,
+) -> Result<Vec<Listener>, Error> {
+    let (limits, proxies) = (config.limits(listener::raise_limit()), config.proxies()?);
+    let counts = &parts.connections;
+    let router = omni_api::router(parts.app.clone());
+    let main = Listener::new(main, router, limits.clone(), proxies.clone(), counts.main.clone());
+    let ingest = ingest.map(|tcp| {
+        let router = omni_api::router_of_webhooks(parts.app.clone());
+        Listener::new(tcp, router, limits, proxies, counts.ingest.clone())
+    });
+    Ok([main].into_iter().chain(ingest).collect())
+}
+
+fn spawn(parts: Parts, listeners: Vec<Listener>, stops: &Stops) -> Tasks {
     let replays = parts.app.event_log.replays().runner();
     let timer = parts.app.event_log.timer();
+    let schedules = parts.app.schedules.runner();
     let auditor = parts.app.event_log.auditor(omni_automations::CONSUMER);
-    // The address of the sender is kept with what a source refuses.
-    let router = omni_api::router(parts.app).into_make_service_with_connect_info::<SocketAddr>();
-    let intake = stops.intake.clone();
-    // Answers are small and somebody waits for them.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let http = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { intake.cancelled().await });
     tokio::spawn(parts.registry.refresher().run(stops.rest.clone()));
     tokio::spawn(parts.sources.refresher().run(stops.rest.clone()));
     tokio::spawn(parts.automations.refresher().run(stops.rest.clone()));
@@ -194,12 +214,13 @@ fn spawn(parts: Parts, listener: TcpListener, stops: &Stops) -> Tasks {
     tokio::spawn(bus_health.run(stops.rest.clone()));
     // While the log takes events.
     tokio::spawn(timer.run(stops.engine.clone()));
+    tokio::spawn(schedules.run(stops.engine.clone()));
     tokio::spawn(bus_letters.run(stops.engine.clone()));
     // Gives its position back while the bus is there.
     tokio::spawn(definitions.run(stops.engine.clone()));
     tokio::spawn(dead_letters.run(stops.engine.clone()));
     Tasks {
-        http: tokio::spawn(http.into_future()),
+        http: tokio::spawn(listener::run(listeners, stops.intake.clone())),
         engine: tokio::spawn(parts.engine.run(stops.engine.clone())),
         appender: tokio::spawn(parts.appender.run(stops.log.clone())),
         publisher: tokio::spawn(parts.publisher.run(stops.log.clone())),

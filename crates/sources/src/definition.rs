@@ -2,11 +2,20 @@
 //!
 //! It may hold a secret on its way in and never on its way out: `secret` is not serialised and its `Debug` is redacted.
 
+mod verifier;
+
 use std::collections::BTreeMap;
 
 use omni_crypto::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+pub use self::verifier::{
+    Algorithm, ApiKey, Basic, Certificate, Encoding, HmacSha256, Key, Pairs, Part, Place,
+    Signature, TimeUnit, Timestamp, Token, Verifier,
+};
+use crate::provider::{self, Template};
 
 /// Largest body of a source that sets no limit: what GitHub sends fits, and few others send more.
 const BODY_MAX_DEFAULT: u64 = 1 << 20;
@@ -24,9 +33,9 @@ pub struct Definition {
     /// How events come in.
     #[serde(default)]
     pub kind: Kind,
-    /// Whose webhooks these are; decides what is not set below.
+    /// Whose webhooks these are: a name of `GET /api/sources/providers`. It decides what is not set below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<Provider>,
+    pub provider: Option<String>,
     /// What the verifier proves knowledge of. Write only: an update without it keeps the stored one.
     #[serde(
         default,
@@ -36,6 +45,15 @@ pub struct Definition {
     )]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub secret: Option<Secret>,
+    /// A second value that some providers need: the token of Meta's verification, PayPal's webhook id. Write only.
+    #[serde(
+        default,
+        deserialize_with = "write_only",
+        skip_serializing,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    pub second_secret: Option<Secret>,
     /// How a request proves that it is genuine; by default what the provider does, or `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifier: Option<Verifier>,
@@ -43,13 +61,25 @@ pub struct Definition {
     /// for a secret value use the verifier `apiKey`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expected_headers: BTreeMap<String, String>,
-    /// Headers that may hold the key of a repeat; the first one present counts. `body` stands for a hash of the body,
-    /// which makes two equal requests one event.
+    /// Where the key of a repeat may be; the first that is there counts. A header, `field:` and a dotted path into the
+    /// body, or `body` for a hash of the body, which makes two equal requests one event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idempotency_keys: Vec<String>,
     /// Where the last part of the event type comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_type_from: Option<EventTypeFrom>,
+    /// The greeting of the provider that is answered before events come; by default what the provider does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handshake: Option<Handshake>,
+    /// What an accepted request is answered instead of `{"acknowledged": true, "eventId": …}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<CustomResponse>,
+    /// The URL as the sender knows it, for signatures over the URL; otherwise it is read from the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// Addresses and networks that may send, such as `192.0.2.0/24`; everybody when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_ips: Vec<String>,
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
@@ -65,64 +95,6 @@ pub enum Kind {
     /// As HTTP requests.
     #[default]
     Webhook,
-}
-
-/// Whose webhooks these are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Provider {
-    /// GitHub: `X-Hub-Signature-256`, `X-GitHub-Delivery`, `X-GitHub-Event`.
-    Github,
-    /// Anybody.
-    Generic,
-}
-
-/// How a request proves that it is genuine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Verifier {
-    /// Not at all: anybody who knows the address may send.
-    None,
-    /// As GitHub signs: HMAC-SHA256 of the body in `X-Hub-Signature-256`, `sha256=` and hexadecimal.
-    Github,
-    /// HMAC-SHA256 of the body in a header.
-    HmacSha256(HmacSha256),
-    /// The secret itself in a header.
-    ApiKey(ApiKey),
-}
-
-/// An HMAC-SHA256 of the raw body, keyed with the bytes of the secret text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct HmacSha256 {
-    /// The header with the tag.
-    pub header: String,
-    /// What stands before the tag, such as `sha256=`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-    /// How the tag is written.
-    pub encoding: Encoding,
-}
-
-/// How 32 bytes are written in a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Encoding {
-    /// Hexadecimal digits, large or small.
-    Hex,
-    /// Base64 of RFC 4648 section 4, with or without padding.
-    Base64,
-}
-
-/// The secret as the value of a header.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ApiKey {
-    /// The header.
-    pub header: String,
-    /// What stands before the secret, such as `Bearer ` with its blank.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
 }
 
 /// Where the last part of the event type comes from.
@@ -142,11 +114,64 @@ pub struct Limits {
     /// Largest body in bytes, 1 MiB unless set, at most 15 MiB.
     #[serde(default = "body_max")]
     pub body_max_bytes: u64,
+    /// Requests per second that are taken on average; no limit unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u32>,
+    /// Requests that may come at once above that rate; as many as `requestsPerSecond` unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
+}
+
+/// The greeting of a provider, answered before events come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Handshake {
+    /// `{"type": "url_verification", "challenge": …}` is answered with the challenge.
+    Slack,
+    /// `GET ?hub.mode=subscribe&hub.verify_token=…&hub.challenge=…`; the token is the second secret.
+    Meta,
+    /// `endpoint.url_validation`: the plain token and its HMAC.
+    Zoom,
+    /// `webhook_callback_verification`: the challenge as text.
+    Twitch,
+    /// `GET ?challenge=…` is echoed.
+    Dropbox,
+    /// `X-Hook-Secret` is echoed and becomes the secret of a source that has none.
+    Asana,
+    /// `GET ?crc_token=…` is answered with its HMAC.
+    X,
+    /// `?validationToken=…` is echoed as text.
+    MicrosoftGraph,
+    /// A subscription is confirmed by fetching its `SubscribeURL`.
+    Sns,
+    /// `OPTIONS` with `WebHook-Request-Origin`, as CloudEvents asks for.
+    CloudEvents,
+    /// A ping of type 1 is answered with a pong.
+    Discord,
+}
+
+/// What an accepted request is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CustomResponse {
+    /// 200 to 299; 200 unless set.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Its media type; `text/plain` for a text and `application/json` for everything else unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// A text as it is, anything else as JSON; nothing unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+}
+
+fn ok() -> u16 {
+    200
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_max_bytes: BODY_MAX_DEFAULT }
+        Self { body_max_bytes: BODY_MAX_DEFAULT, requests_per_second: None, burst: None }
     }
 }
 
@@ -171,22 +196,34 @@ impl Definition {
             kind: Kind::Webhook,
             provider: None,
             secret: None,
+            second_secret: None,
             verifier: None,
             expected_headers: BTreeMap::new(),
             idempotency_keys: Vec::new(),
             event_type_from: None,
+            handshake: None,
+            response: None,
+            public_url: None,
+            allowed_ips: Vec::new(),
             limits: Limits::default(),
             enabled: true,
         }
     }
 
+    /// The template of its provider; `None` without a provider, or with one that is not known.
+    pub fn template(&self) -> Option<&'static Template> {
+        provider::find(self.provider.as_deref()?)
+    }
+
     /// How requests are verified: as it says, or as its provider does.
     pub fn verifier(&self) -> Verifier {
-        match (&self.verifier, self.provider) {
-            (Some(verifier), _) => verifier.clone(),
-            (None, Some(Provider::Github)) => Verifier::Github,
-            (None, _) => Verifier::None,
-        }
+        let template = || self.template().map(|template| template.verifier.clone());
+        self.verifier.clone().or_else(template).unwrap_or(Verifier::None)
+    }
+
+    /// The greeting that is answered: as it says, or as its provider does.
+    pub fn handshake(&self) -> Option<Handshake> {
+        self.handshake.or_else(|| self.template()?.handshake)
     }
 }
 

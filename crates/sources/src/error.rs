@@ -53,6 +53,25 @@ pub enum Error {
         /// Why.
         source: omni_crypto::Error,
     },
+    /// A request of the quarantine is refused again; nothing was taken in.
+    #[error(
+        "the request is refused still: {reason}; `test` says why, and `force` takes it in without proof ({code})"
+    )]
+    StillRefused {
+        /// What is wrong, as one word.
+        code: String,
+        /// What is wrong, for people.
+        reason: String,
+    },
+    /// Not all of a refused request was kept: an older release kept samples only, and of a body above the limit of the
+    /// source nothing but the beginning is kept.
+    #[error(
+        "not all of the request was kept, so it cannot be taken in; have its sender send it again"
+    )]
+    NotWhole,
+    /// Something that is needed does not answer, such as the event log or the host of a certificate.
+    #[error("the request could not be taken in now: {0}; repeat it in a moment")]
+    NotNow(String),
     /// The store did not answer.
     #[error("sources could not be read from or written to the store")]
     Store(#[from] omni_store::Error),

@@ -3,18 +3,23 @@
 pub mod bridge;
 pub mod cloudevent;
 mod compiled;
-mod definition;
+pub mod definition;
 mod error;
+mod lab;
 pub mod manual;
+pub mod provider;
 mod refresher;
+mod secrets;
 mod source;
 mod sources;
 pub mod webhook;
 
-pub use definition::{
-    ApiKey, Definition, Encoding, EventTypeFrom, HmacSha256, Kind, Limits, Provider, Verifier,
-};
+pub use definition::{Definition, EventTypeFrom, Kind, Limits};
 pub use error::{Error, Problem};
+pub use lab::{Certainty, Diagnosis};
 pub use refresher::Refresher;
-pub use source::{Quarantined, Source};
-pub use sources::Sources;
+pub use source::{Quarantined, RotatedSource, SecretInfo, Source};
+pub use sources::{
+    CheckReport, QuarantineQuery, ReleaseMany, ReleaseRequest, Releases, Rotation, Sample, Sources,
+    StillRefused, TestReport, TestRequest, WouldBecome,
+};

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The source of such events, and the scope of their keys.
+/// The source of such events, the scope of their keys, and who triggered those of callers that say nothing of themselves.
 const SOURCE: &str = "api";
 
 /// An event that somebody triggers by hand.
@@ -47,7 +47,8 @@ pub struct Metadata {
     /// Shared by everything that one cause set off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// The person or system that triggers it.
+    /// The person or system that triggers it, such as `admin-user-123`; `api` when absent. The command line says `cli` or
+    /// `cli:{who}`, the console `console` or `console:{who}`. It is what the caller says, and no proof.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub triggered_by: Option<String>,
     /// The provider whose format the payload has.
@@ -129,7 +130,7 @@ fn identified(trigger: Trigger, fingerprint: [u8; 32]) -> Draft {
         metadata.correlation_id.or(trigger.correlation_id).unwrap_or_default();
     described.channel_type = metadata.channel_type;
     described.instance_id = metadata.instance_id;
-    described.triggered_by = metadata.triggered_by;
+    described.triggered_by = metadata.triggered_by.or_else(|| Some(SOURCE.to_owned()));
     described.provider = metadata.provider;
     described.provider_event_id = metadata.provider_event_id;
     described.direction = metadata.direction;

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod payloads;
 pub mod quarantine;
 pub mod scheduled;
+pub mod schedules;
 pub mod schemas;
 pub mod sources;
 pub mod stats;

@@ -40,6 +40,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0004_bus",
     "0005_event_log",
     "0006_schema_registry",
+    "0007_sources",
+    "0008_schedules",
 ];
 
 /// Runs the migrations that the database does not have yet.

@@ -219,12 +219,23 @@ table! {
         id -> Uuid,
         org -> Text,
         source -> Text,
+        code -> Text,
         reason -> Text,
+        method -> Nullable<Text>,
+        path -> Nullable<Text>,
         content_type -> Nullable<Text>,
         headers -> Text,
         body -> Binary,
+        sealed_head -> Nullable<Binary>,
+        sealed_body -> Nullable<Binary>,
+        size -> BigInt,
         remote -> Nullable<Text>,
         received_at -> Timestamptz,
+        status -> Text,
+        event_ids -> Nullable<Text>,
+        forced -> Bool,
+        note -> Nullable<Text>,
+        released_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -309,6 +320,57 @@ table! {
         error -> Nullable<Text>,
         execution_time_ms -> BigInt,
         created_at -> Timestamptz,
+    }
+}
+
+table! {
+    schedules (id) {
+        id -> Uuid,
+        org -> Text,
+        name -> Text,
+        version -> Integer,
+        enabled -> Bool,
+        definition -> Text,
+        decided_until -> Timestamptz,
+        next_at -> Nullable<Timestamptz>,
+        due_at -> Nullable<Timestamptz>,
+        moves -> BigInt,
+        number -> BigInt,
+        fired -> BigInt,
+        skipped -> BigInt,
+        missed -> BigInt,
+        waiting -> Integer,
+        last_event_id -> Nullable<Uuid>,
+        last_fired_at -> Nullable<Timestamptz>,
+        alarm -> Nullable<Text>,
+        failure -> Nullable<Text>,
+        alarm_at -> Nullable<Timestamptz>,
+        alarm_told -> Bool,
+        overdue_told -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Text>,
+    }
+}
+
+table! {
+    schedule_fires (id) {
+        id -> Uuid,
+        schedule_id -> Uuid,
+        org -> Text,
+        nominal -> Timestamptz,
+        due_at -> Timestamptz,
+        event_id -> Uuid,
+        number -> Nullable<BigInt>,
+        reason -> Text,
+        status -> Text,
+        ready_at -> Nullable<Timestamptz>,
+        fence -> BigInt,
+        error -> Nullable<Text>,
+        work_cancelled -> Bool,
+        triggered_by -> Nullable<Text>,
+        created_at -> Timestamptz,
+        fired_at -> Nullable<Timestamptz>,
     }
 }
 

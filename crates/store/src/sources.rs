@@ -16,6 +16,8 @@ use crate::{
 };
 
 const COUNTER: &str = "sources";
+/// How many sources are read at once: SQLite has a bound on parameters, and definitions are not small.
+pub const SOME: usize = 500;
 
 /// A source as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -41,6 +43,20 @@ pub struct SourceRow {
     pub updated_at: DateTime<Utc>,
     /// Who made it.
     pub created_by: Option<String>,
+}
+
+/// Which source, and in which version.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = s, check_for_backend(Dual))]
+pub struct SourceVersion {
+    /// Its id; another source of the same name has another one.
+    pub id: Uuid,
+    /// The tenant.
+    pub org: String,
+    /// Its name.
+    pub name: String,
+    /// Counts its changes.
+    pub version: i32,
 }
 
 /// Stores a new source.
@@ -75,9 +91,19 @@ pub fn list<'a>(conn: &'a mut Conn, org: &'a str) -> Answer<'a, Vec<SourceRow>> 
     s::table.filter(s::org.eq(org)).order(s::name).select(SourceRow::as_select()).rows(conn)
 }
 
-/// All sources of every organisation, for caches.
+/// All sources of every organisation.
 pub fn all(conn: &mut Conn) -> Answer<'_, Vec<SourceRow>> {
     s::table.order((s::org, s::name)).select(SourceRow::as_select()).rows(conn)
+}
+
+/// Which sources there are in every organisation, and in which version; for caches.
+pub fn versions(conn: &mut Conn) -> Answer<'_, Vec<SourceVersion>> {
+    s::table.select(SourceVersion::as_select()).rows(conn)
+}
+
+/// The sources with these ids, as many as there are; at most [`SOME`] at once.
+pub fn some<'a>(conn: &'a mut Conn, ids: &'a [Uuid]) -> Answer<'a, Vec<SourceRow>> {
+    s::table.filter(s::id.eq_any(ids.iter().copied())).select(SourceRow::as_select()).rows(conn)
 }
 
 /// Replaces what can change of a source, if it still has the expected version, which then grows by one.

@@ -1,6 +1,6 @@
 //! The product in the process of the test: real sockets, a temporary directory, a clock of the test's choice.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use http::Method;
 use omni_clock::{Clock, Random, SystemClock};
@@ -70,6 +70,11 @@ impl TestApp {
         Self::start_in(Some(url.to_owned()), Bus::Embedded, Arc::new(SystemClock::new())).await
     }
 
+    /// Starts a server with the embedded store and bus, on the clock of the machine, with changed settings.
+    pub async fn start_as(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_changed((None, Bus::Embedded), Arc::new(SystemClock::new()), change).await
+    }
+
     async fn start_with(database: Database, bus: Bus, clock: Arc<dyn Clock>) -> Self {
         let database_url = match database {
             Database::Embedded => None,
@@ -82,12 +87,20 @@ impl TestApp {
     }
 
     async fn start_in(database_url: Option<String>, bus: Bus, clock: Arc<dyn Clock>) -> Self {
+        Self::start_changed((database_url, bus), clock, |_| {}).await
+    }
+
+    async fn start_changed(
+        (database_url, bus): (Option<String>, Bus),
+        clock: Arc<dyn Clock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let nats = match bus {
             Bus::Embedded => None,
             Bus::Nats => Some(NatsServer::start().await),
         };
         let dir = TempDir::new().expect("a directory for the test");
-        let config = Config {
+        let mut config = Config {
             data_dir: dir.path().join("data"),
             listen: ([127, 0, 0, 1], 0).into(),
             database_url: database_url.map(Into::into),
@@ -96,11 +109,22 @@ impl TestApp {
             drain_seconds: 20,
             ..Config::default()
         };
+        change(&mut config);
         let environment = Environment { clock, random: Arc::new(Random::from_entropy()) };
         let server = Server::start_in(config.clone(), environment.clone()).await.expect("a server");
         let url = format!("http://{}", server.addr());
         let (http, server) = (Http::new(&url), Some(server));
         Self { http, url, nats, server, config, environment, _dir: dir }
+    }
+
+    /// The address of the server.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.as_ref().expect("it runs").addr()
+    }
+
+    /// The address where it takes webhooks alone.
+    pub fn ingest_addr(&self) -> SocketAddr {
+        self.server.as_ref().and_then(Server::ingest_addr).expect("it has one")
     }
 
     /// Drains the server and starts it again on the same data.

@@ -1,6 +1,6 @@
 //! Load and faults from outside: a generator that shares no process with the server it measures.
 //!
-//! `ingest` and `e2e` measure and exit 0 even when a bar is missed (the report says so); `kill`, `postgres` and `bus`
+//! `ingest`, `e2e` and `schedules` measure and exit 0 even when a bar is missed (the report says so); `kill`, `postgres` and `bus`
 //! count what was lost when the server, its database or its bus failed. Every run checks its own truth, answer by answer
 //! and count by count, and exits 1 when that fails: a fast wrong run is no figure.
 
@@ -14,12 +14,14 @@ mod drive;
 mod e2e;
 mod error;
 mod fault;
+mod hostile;
 mod http;
 mod ingest;
 mod ledger;
 mod outcome;
 mod receiver;
 mod report;
+mod schedules;
 mod server;
 mod target;
 mod work;
@@ -45,6 +47,10 @@ enum Command {
     Ingest(Options),
     /// From the acknowledgement of an event to the start of the action it causes
     E2e(Options),
+    /// Ten thousand schedules: what they cost while none is due, how late they fire when all are
+    Schedules(Options),
+    /// What an honest sender notices while others attack the listener
+    Hostile(Options),
     /// Kill the server under load again and again, and count what was lost
     Kill {
         #[command(flatten)]
@@ -82,7 +88,7 @@ struct Options {
     /// Seconds that each part runs
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Events per second of the part with a fixed rate [default: 1000 for ingest, 500 for e2e]
+    /// Events per second of the part with a fixed rate [default: 2000 for ingest, 500 for e2e]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     rate: Option<u64>,
     /// What the server logs, into a file that failures quote
@@ -115,6 +121,8 @@ pub fn main() -> ExitCode {
             match cli.command {
                 Command::Ingest(options) => ingest::run(&options).await,
                 Command::E2e(options) => e2e::run(&options).await,
+                Command::Hostile(options) => hostile::run(&options).await,
+                Command::Schedules(options) => schedules::run(&options).await,
                 Command::Kill { options, database } => {
                     campaigns(&options, database, &[Fault::Kill]).await
                 }

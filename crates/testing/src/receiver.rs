@@ -56,9 +56,17 @@ impl Receiver {
     ///
     /// # Panics
     /// When the machine has no port left.
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// Starts listening on this address.
+    ///
+    /// # Panics
+    /// When it is taken.
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub async fn start_at(addr: SocketAddr) -> Self {
+        let listener = TcpListener::bind(addr).await.expect("a free port");
         let addr = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared {
             got: watch::Sender::default(),

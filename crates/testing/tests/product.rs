@@ -15,6 +15,8 @@ mod bus_faults;
 mod campaigns;
 #[path = "product/captures.rs"]
 mod captures;
+#[path = "product/connect.rs"]
+mod connect;
 #[path = "product/database_faults.rs"]
 mod database_faults;
 #[path = "product/dead_letters.rs"]
@@ -23,6 +25,12 @@ mod dead_letters;
 mod grpc;
 #[path = "product/lifecycle.rs"]
 mod lifecycle;
+#[path = "product/listen.rs"]
+mod listen;
+#[path = "product/listener.rs"]
+mod listener;
+#[path = "product/listener_hostile.rs"]
+mod listener_hostile;
 #[path = "product/loop_guard.rs"]
 mod loop_guard;
 #[path = "product/process.rs"]
@@ -33,15 +41,21 @@ mod processes;
 mod replays;
 #[path = "product/scheduled.rs"]
 mod scheduled;
+#[path = "product/schedules.rs"]
+mod schedules;
 #[path = "product/schema_check.rs"]
 mod schema_check;
 #[path = "product/schemas.rs"]
 mod schemas;
 #[path = "product/security.rs"]
 mod security;
+#[path = "product/sources.rs"]
+mod sources;
 #[path = "product/surface.rs"]
 mod surface;
 #[path = "product/trace.rs"]
 mod trace;
 #[path = "product/webhook_walk.rs"]
 mod webhook_walk;
+#[path = "product/wire.rs"]
+mod wire;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::error::head;
 use crate::expression::{Expression, Filter, Start};
-use crate::path::{Path, ROOTS, Step};
+use crate::path::{Path, Step};
 
 /// The longest path, in bytes: an error shows it twice, and no event is nested so deep.
 const PATH_LENGTH_MAX: usize = 1024;
@@ -33,14 +33,14 @@ pub(crate) fn has_template(text: &str) -> bool {
 }
 
 /// Splits a string into its parts.
-pub(crate) fn parts(text: &str) -> Result<Vec<Part>, String> {
+pub(crate) fn parts(text: &str, roots: &[&'static str]) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(OPEN) {
         if at > 0 {
             parts.push(Part::Text(rest[..at].to_owned()));
         }
-        let mut cursor = Cursor { text: &rest[at + OPEN.len()..], at: 0 };
+        let mut cursor = Cursor { text: &rest[at + OPEN.len()..], at: 0, roots };
         let expression = cursor.expression().map_err(|problem| {
             let start = text.len() - rest.len() + at;
             format!(
@@ -61,6 +61,7 @@ pub(crate) fn parts(text: &str) -> Result<Vec<Part>, String> {
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    roots: &'a [&'static str],
 }
 
 impl<'a> Cursor<'a> {
@@ -143,11 +144,11 @@ impl<'a> Cursor<'a> {
     fn path(&mut self) -> Result<Path, String> {
         let begin = self.at;
         let name = self.name();
-        let roots = ROOTS.join(", ");
+        let roots = self.roots.join(", ");
         if name.is_empty() {
             return Err(self.unexpected(&format!("a path that starts with one of {roots}")));
         }
-        let Some(root) = ROOTS.into_iter().find(|root| *root == name) else {
+        let Some(root) = self.roots.iter().copied().find(|root| *root == name) else {
             let name = head(name, NAME_SHOWN_MAX);
             return Err(format!("`{name}` is no place to start a path; start with one of {roots}"));
         };

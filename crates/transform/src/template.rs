@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::error::{Problem, RenderError, head, push_token};
 use crate::expression::Expression;
 use crate::parse::{Part, has_template, parts};
+use crate::path::ROOTS;
 use crate::render::Rendering;
 
 /// The text of all template strings of one configuration, in bytes: it is written by people.
@@ -50,7 +51,20 @@ impl Template {
     ///
     /// The problems of it, twenty at most, each with a JSON Pointer into the configuration.
     pub fn compile(config: &Value) -> Result<Self, Vec<Problem>> {
-        let mut compiler = Compiler { text: 0, pointer: String::new(), problems: Vec::new() };
+        Self::compile_in(config, &ROOTS)
+    }
+
+    /// Compiles a configuration whose paths start elsewhere than those of an automation.
+    ///
+    /// # Errors
+    ///
+    /// The problems of it, twenty at most, each with a JSON Pointer into the configuration.
+    pub fn compile_in(
+        config: &Value,
+        roots: &'static [&'static str],
+    ) -> Result<Self, Vec<Problem>> {
+        let mut compiler =
+            Compiler { roots, text: 0, pointer: String::new(), problems: Vec::new() };
         let root = compiler.node(config, 0);
         if compiler.text > TEMPLATE_TEXT_MAX {
             let message = format!(
@@ -89,6 +103,7 @@ impl Template {
 /// Walks a configuration and collects what is wrong. The pointer is one text that grows and shrinks on the way: a copy
 /// for every value would let a long name above many values take all memory.
 struct Compiler {
+    roots: &'static [&'static str],
     text: usize,
     pointer: String,
     problems: Vec<Problem>,
@@ -154,7 +169,7 @@ impl Compiler {
                 "the names that lead to this template have more than {POINTER_MAX} bytes"
             ));
         }
-        match parts(text) {
+        match parts(text, self.roots) {
             Ok(mut parts) => match (parts.len(), parts.pop()) {
                 (1, Some(Part::Expression(whole))) => Node::Whole(self.pointer.clone(), whole),
                 (_, last) => {

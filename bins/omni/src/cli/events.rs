@@ -103,6 +103,9 @@ pub(crate) struct TailEvents {
     /// Only types that match, such as message.* or custom.webhook.github.>; several with commas
     #[arg(long = "type", value_name = "PATTERN")]
     pub(crate) types: Option<String>,
+    /// Only events of this source, such as webhook:github
+    #[arg(long)]
+    pub(crate) source: Option<String>,
     /// Only events of this kind of channel, such as whatsapp
     #[arg(long)]
     pub(crate) channel: Option<String>,

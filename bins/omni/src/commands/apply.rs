@@ -17,8 +17,27 @@ use crate::error::Error;
 use crate::output::{Out, clean, line};
 
 /// Members that the server adds to a definition.
-const ADDED: &[&str] =
-    &["id", "org", "version", "hasSecret", "createdAt", "updatedAt", "createdBy"];
+const ADDED: &[&str] = &[
+    "id",
+    "org",
+    "version",
+    "hasSecret",
+    "createdAt",
+    "updatedAt",
+    "createdBy",
+    "describes",
+    "lastRun",
+    "nextRun",
+    "nextRunLocal",
+    "fired",
+    "skipped",
+    "missed",
+    "alarm",
+    "overdue",
+];
+
+/// Members that are the user's own: nothing in them is ever filled in.
+const OWN: &[&str] = &["payload"];
 
 /// Numbers that the server fills in when a member is left out.
 const NUMBERS: &[(&str, f64)] = &[
@@ -112,6 +131,10 @@ pub(crate) async fn apply(document: &Document, client: &Client) -> Result<Applie
             let answer = client.find(&["api", "sources", &document.name]).await?;
             ("sources", answer.map(|answer| (document.name.clone(), answer)))
         }
+        Kind::Schedule => {
+            let answer = client.find(&["api", "schedules", &document.name]).await?;
+            ("schedules", answer.map(|answer| (document.name.clone(), answer)))
+        }
         Kind::Automation => ("automations", find_automation(&document.name, client).await?),
     };
     let Some((key, answer)) = found else {
@@ -148,6 +171,7 @@ async fn find_automation(name: &str, client: &Client) -> Result<Option<(String, 
 /// out is at its default there.
 fn is_same(spec: &Map<String, Value>, current: &Map<String, Value>) -> bool {
     let written = spec.iter().all(|(name, value)| match current.get(name) {
+        Some(held) if OWN.contains(&name.as_str()) => value == held,
         Some(held) => is_equal(value, held),
         None => value.is_null(),
     });
@@ -173,15 +197,22 @@ fn is_equal(written: &Value, held: &Value) -> bool {
 fn is_default(name: &str, value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Bool(value) => *value == (name == "enabled"),
-        Value::Array(items) => items.is_empty(),
+        Value::Bool(value) => *value == (name == "enabled") && !OWN.contains(&name),
+        Value::Array(items) => items.is_empty() && !OWN.contains(&name),
         // No retry is one attempt; an empty policy is several.
         Value::Object(members) => {
-            name != "retry" && members.iter().all(|(name, value)| is_default(name, value))
+            !OWN.contains(&name)
+                && name != "retry"
+                && members.iter().all(|(name, value)| is_default(name, value))
         }
         Value::String(value) => matches!(
             (name, value.as_str()),
-            ("kind", "webhook") | ("onError", "continue") | ("strategy", "exponential")
+            ("kind", "webhook" | "cron")
+                | ("timezone", "UTC")
+                | ("overlap", "allowAll")
+                | ("catchup", "last")
+                | ("onError", "continue")
+                | ("strategy", "exponential")
         ),
         Value::Number(value) => NUMBERS.contains(&(name, value.as_f64().unwrap_or_default())),
     }
@@ -228,6 +259,35 @@ mod tests {
             json!({ "name": "a" }),
         ] {
             assert!(!same(&spec, &held), "{held}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_compared_without_what_it_did_and_its_payload_as_it_is() {
+        let spec = json!({ "name": "a", "schedule": "0 9 * * *", "payload": { "n": [1] } });
+        let held = json!({ "name": "a", "kind": "cron", "schedule": "0 9 * * *", "timezone": "UTC",
+            "payload": { "n": [1] }, "overlap": "allowAll", "catchup": "last", "enabled": true,
+            "org": "default", "version": 2, "describes": "At 09:00 (UTC)", "lastRun": null,
+            "nextRun": "t", "nextRunLocal": "t", "fired": 3, "skipped": 1, "missed": 2,
+            "alarm": null, "overdue": false, "createdAt": "t", "updatedAt": "t" });
+        assert!(same(&spec, &held));
+        for (member, value) in [
+            ("payload", json!({ "n": [1], "enabled": true })),
+            ("payload", json!({})),
+            ("overlap", json!("skip")),
+            ("timezone", json!("Europe/Berlin")),
+            ("maxFires", json!(3)),
+        ] {
+            let mut other = held.clone();
+            other[member] = value;
+            assert!(!same(&spec, &other), "{other}");
+        }
+        let mut silent = spec.clone();
+        silent.as_object_mut().unwrap().remove("payload");
+        for payload in [json!({}), json!([]), json!(false)] {
+            let mut other = held.clone();
+            other["payload"] = payload;
+            assert!(!same(&silent, &other), "{other}");
         }
     }
 

@@ -42,6 +42,7 @@ const CARD: &[(&str, &str)] = &[
     ("caused by", "/metadata/causationId"),
     ("hops", "/metadata/hops"),
     ("priority", "/metadata/priority"),
+    ("triggered by", "/metadata/triggeredBy"),
     ("provider id", "/metadata/providerEventId"),
     ("scheduled", "/scheduledAt"),
     ("outcome", "/outcome/status"),
@@ -122,7 +123,6 @@ async fn info(id: &str, client: &Client, out: Out) -> Result<(), Error> {
 struct Trigger<'a> {
     event_type: &'a str,
     payload: Box<RawValue>,
-    #[serde(skip_serializing_if = "Metadata::is_empty")]
     metadata: Metadata<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<&'a str>,
@@ -137,17 +137,23 @@ struct Metadata<'a> {
     channel_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance_id: Option<&'a str>,
+    triggered_by: String,
 }
 
-impl Metadata<'_> {
-    fn is_empty(&self) -> bool {
-        self.channel_type.is_none() && self.instance_id.is_none()
+/// Who triggers something from here, as events show it.
+pub(super) fn triggered_by(who: Option<&str>) -> String {
+    match who.map(str::trim).filter(|who| !who.is_empty()) {
+        Some(who) => format!("cli:{who}"),
+        None => "cli".to_owned(),
     }
 }
 
 async fn create(event: &CreateEvent, client: &Client, out: Out) -> Result<(), Error> {
-    let metadata =
-        Metadata { channel_type: event.channel.as_deref(), instance_id: event.instance.as_deref() };
+    let metadata = Metadata {
+        channel_type: event.channel.as_deref(),
+        instance_id: event.instance.as_deref(),
+        triggered_by: triggered_by(event.by.as_deref()),
+    };
     let trigger = Trigger {
         event_type: &event.event_type,
         payload: payload(&event.payload)?,
@@ -172,7 +178,7 @@ async fn create(event: &CreateEvent, client: &Client, out: Out) -> Result<(), Er
 }
 
 /// `JSON`, `@FILE` or `-`.
-fn payload(argument: &str) -> Result<Box<RawValue>, Error> {
+pub(super) fn payload(argument: &str) -> Result<Box<RawValue>, Error> {
     let read = |path: &str| {
         fs::read_to_string(path).map_err(|source| Error::File { path: path.into(), source })
     };
@@ -213,15 +219,21 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_metadata_is_not_sent() {
+    fn what_was_not_typed_is_not_sent() {
         let trigger = Trigger {
             event_type: "custom.a",
             payload: payload("1").unwrap(),
-            metadata: Metadata { channel_type: None, instance_id: None },
+            metadata: Metadata {
+                channel_type: None,
+                instance_id: None,
+                triggered_by: triggered_by(Some(" ")),
+            },
             priority: None,
             scheduled_at: None,
         };
         let body = serde_json::to_string(&trigger).unwrap();
-        assert_eq!(body, r#"{"eventType":"custom.a","payload":1}"#);
+        let wanted = r#"{"eventType":"custom.a","payload":1,"metadata":{"triggeredBy":"cli"}}"#;
+        assert_eq!(body, wanted);
+        assert_eq!(triggered_by(Some("ann")), "cli:ann");
     }
 }

@@ -110,6 +110,7 @@ impl EventService for Service {
         let request = request.into_inner();
         let follow = Follow {
             types: request.types,
+            source: convert::given(request.source),
             channel_type: convert::given(request.channel_type),
             instance_id: convert::given(request.instance_id),
             after: request.after_sequence,

@@ -181,7 +181,7 @@ fn place(key: &str) -> Result<Place, Problem> {
 }
 
 /// What has no four-digit year is no time of an event, and not every database can compare with it.
-fn in_range(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(crate) fn in_range(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
     (0..=9999).contains(&time.year()).then_some(time)
 }
 

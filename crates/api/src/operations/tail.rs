@@ -25,6 +25,7 @@ const BATCH: i64 = 50;
 #[derive(Debug, Default)]
 pub(crate) struct Follow {
     pub(crate) types: Vec<String>,
+    pub(crate) source: Option<String>,
     pub(crate) channel_type: Option<String>,
     pub(crate) instance_id: Option<String>,
     /// From after this sequence; none means only what comes from now on.
@@ -35,6 +36,7 @@ struct Tail {
     app: Arc<App>,
     org: Org,
     types: Vec<TypePattern>,
+    source: Option<String>,
     channel_type: Option<String>,
     instance_id: Option<String>,
     after: i64,
@@ -58,6 +60,7 @@ pub(crate) async fn follow(
         app,
         org: call.org.clone(),
         types,
+        source: follow.source,
         channel_type: follow.channel_type,
         instance_id: follow.instance_id,
         after,
@@ -103,6 +106,7 @@ impl Tail {
     fn wants(&self, event: &Event) -> bool {
         let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
         (self.types.is_empty() || self.types.iter().any(|p| p.matches(&event.event_type)))
+            && self.source.as_ref().is_none_or(|source| *source == event.source)
             && same(&self.channel_type, &event.metadata.channel_type)
             && same(&self.instance_id, &event.metadata.instance_id)
     }

@@ -99,6 +99,9 @@ impl From<omni_sources::Error> for Problem {
             ),
             E::Exists(_) => Self::new(Kind::Exists, text),
             E::Stale { .. } => Self::new(Kind::Stale, text),
+            E::StillRefused { .. } => Self::new(Kind::Refused, text),
+            E::NotWhole => Self::new(Kind::TooLate, text),
+            E::NotNow(_) => Self::new(Kind::Unavailable, text),
             E::Unreadable { .. } | E::Crypto { .. } => {
                 let problem = Self::internal("Reading the source", &error);
                 Self { detail: text, ..problem }

@@ -34,6 +34,8 @@ pub(crate) struct StreamQuery {
     /// Types or patterns, separated by commas; all when absent.
     #[serde(rename = "type")]
     types: String,
+    /// The source, such as `webhook:github`.
+    source: Option<String>,
     /// The kind of channel.
     channel_type: Option<String>,
     /// The instance of the channel.
@@ -52,6 +54,7 @@ pub(crate) async fn stream(
 ) -> Answer {
     let follow = Follow {
         types: query.types.split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+        source: query.source,
         channel_type: query.channel_type,
         instance_id: query.instance_id,
         after: last_event_id(&headers)?.or(query.after),

@@ -1,23 +1,23 @@
 //! `/webhooks/{source}`: requests of the outside world, handed to the receiver byte for byte.
 //!
 //! The receiver is asked before the body is read, so that a request to nowhere costs nothing, and the body is never read
-//! beyond what its source allows.
+//! beyond what its source allows. A webhook is proved by what its source asks for: no credential of the API opens these
+//! routes, and none is looked at.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Json,
+    body::Body,
     extract::{ConnectInfo, Request, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use omni_events::Org;
 use omni_sources::webhook::{Incoming, Reply};
 use serde_json::Value;
 
 use crate::{
-    App, body,
-    call::Call,
+    App, body, call,
     correlation::{CORRELATION_ID, Given},
     problem::{Kind, Problem},
     query::Path,
@@ -28,35 +28,34 @@ use crate::{
 const HERE: &str = "/webhooks/{source}";
 /// The address of earlier installations, with the organisation in it.
 const THERE: &str = "/api/orgs/{org}/eventhook/in/{source}";
+const EVENT: &str = "Takes a webhook";
+const GREETING: &str = "Answers the greeting of a provider";
 
+#[rustfmt::skip] // A table is read by row.
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::new((Method::POST, HERE), "receiveWebhook", "Takes a webhook", receive)
-            .body::<Value>()
-            .by_any_name()
-            .answer::<Value>(),
-        Route::new((Method::PUT, HERE), "receiveWebhookPut", "Takes a webhook", receive)
-            .body::<Value>()
-            .by_any_name()
-            .answer::<Value>(),
-        Route::new((Method::POST, THERE), "receiveOrgWebhook", "Takes a webhook", receive_for)
-            .body::<Value>()
-            .by_any_name()
-            .answer::<Value>(),
-        Route::new((Method::PUT, THERE), "receiveOrgWebhookPut", "Takes a webhook", receive_for)
-            .body::<Value>()
-            .by_any_name()
-            .answer::<Value>(),
+        event(Route::new((Method::POST, HERE), "receiveWebhook", EVENT, receive)),
+        event(Route::new((Method::PUT, HERE), "receiveWebhookPut", EVENT, receive)),
+        greeting(Route::new((Method::GET, HERE), "greetWebhook", GREETING, receive)),
+        greeting(Route::new((Method::OPTIONS, HERE), "greetWebhookOptions", GREETING, receive)),
+        event(Route::new((Method::POST, THERE), "receiveOrgWebhook", EVENT, receive_for)),
+        event(Route::new((Method::PUT, THERE), "receiveOrgWebhookPut", EVENT, receive_for)),
+        greeting(Route::new((Method::GET, THERE), "greetOrgWebhook", GREETING, receive_for)),
+        greeting(Route::new((Method::OPTIONS, THERE), "greetOrgWebhookOptions", GREETING, receive_for)),
     ]
 }
 
-async fn receive(
-    State(app): AppState,
-    Path(name): Path<String>,
-    call: Call,
-    request: Request,
-) -> Answer {
-    take(&app, &call.org, &name, request).await
+fn event(route: Route) -> Route {
+    route.body::<Value>().by_any_name().answer::<Value>()
+}
+
+fn greeting(route: Route) -> Route {
+    route.by_any_name().media("text/plain")
+}
+
+async fn receive(State(app): AppState, Path(name): Path<String>, request: Request) -> Answer {
+    let org = call::org(request.headers())?;
+    take(&app, &org, &name, request).await
 }
 
 async fn receive_for(
@@ -71,11 +70,11 @@ async fn receive_for(
 }
 
 async fn take(app: &Arc<App>, org: &Org, name: &str, request: Request) -> Answer {
-    let admitted = match app.receiver.admit(org, name) {
+    let remote = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let admitted = match app.receiver.admit(org, name, request.headers(), remote) {
         Ok(admitted) => admitted,
         Err(reply) => return Ok(respond(reply)),
     };
-    let remote = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let has_family = request.extensions().get::<Given>().is_some();
     let (parts, body) = request.into_parts();
     let max = admitted.body_max;
@@ -86,11 +85,12 @@ async fn take(app: &Arc<App>, org: &Org, name: &str, request: Request) -> Answer
         }
         Err(problem) => return Err(problem),
     };
-    let incoming = Incoming { method: parts.method, headers: parts.headers, body, remote };
+    let incoming =
+        Incoming { method: parts.method, uri: parts.uri, headers: parts.headers, body, remote };
     let reply = app.receiver.receive(admitted, incoming).await;
     // Without a correlation id of the sender an event begins a family of its own, under its own id.
-    let event_id = reply.body.get("eventId").and_then(Value::as_str).filter(|_| !has_family);
-    let family = event_id.and_then(|id| HeaderValue::from_str(id).ok());
+    let event_id = reply.event_id.filter(|_| !has_family);
+    let family = event_id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok());
     let mut response = respond(reply);
     if let Some(family) = family {
         response.headers_mut().insert(CORRELATION_ID, family);
@@ -99,10 +99,11 @@ async fn take(app: &Arc<App>, org: &Org, name: &str, request: Request) -> Answer
 }
 
 fn respond(reply: Reply) -> Response {
-    let mut response = (reply.status, Json(reply.body)).into_response();
-    let headers = response.headers_mut();
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = reply.status;
+    let headers: &mut HeaderMap = response.headers_mut();
     for (name, value) in reply.headers {
-        headers.insert(name, value);
+        headers.append(name, value);
     }
     response
 }

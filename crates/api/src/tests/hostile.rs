@@ -17,7 +17,7 @@ use tonic_types::StatusExt as _;
 use super::Product;
 
 /// Cursors are written as a caller would: base64url of `{kind}:{key}`.
-const ODD: [&str; 23] = [
+const ODD: [&str; 29] = [
     "/api/sources/%00",
     "/api/sources/a%00b/quarantine",
     "/api/events?channelType=%00",
@@ -41,6 +41,12 @@ const ODD: [&str; 23] = [
     "/api/events/types?namespace=%00",
     "/api/events/types/export?namespace=%00",
     "/api/sources/%ff%fe",
+    "/api/schedules/%00",
+    "/api/schedules/a%00b/next",
+    "/api/schedules/%00/fires",
+    "/api/schedules/a/fires?status=%00",
+    "/api/schedules/a/fires?cursor=ZjoA",
+    "/api/schedules?cursor=YzoA",
 ];
 
 #[tokio::test]

@@ -7,11 +7,14 @@ use chrono::TimeDelta;
 use http::{Method, Request};
 use omni_clock::{Clock as _, SystemClock};
 use omni_proto::{
-    DeleteAutomationRequest, DeleteSourceRequest, DisableAutomationRequest,
-    EnableAutomationRequest, GetAutomationRequest, GetEventRequest, GetExecutionRequest,
-    GetSourceRequest, ListEventPayloadsRequest, ListEventsRequest, ListExecutionsRequest,
-    ListQuarantineRequest, UpdateAutomationRequest, UpdateSourceRequest,
-    automation_service_client::AutomationServiceClient, event_service_client::EventServiceClient,
+    BackfillScheduleRequest, DeleteAutomationRequest, DeleteScheduleRequest, DeleteSourceRequest,
+    DisableAutomationRequest, DisableScheduleRequest, EnableAutomationRequest,
+    EnableScheduleRequest, GetAutomationRequest, GetEventRequest, GetExecutionRequest,
+    GetScheduleRequest, GetSourceRequest, ListEventPayloadsRequest, ListEventsRequest,
+    ListExecutionsRequest, ListFiresRequest, ListQuarantineRequest, ListSchedulesRequest,
+    NextScheduleRequest, PurgeScheduleRequest, TriggerScheduleRequest, UpdateAutomationRequest,
+    UpdateScheduleRequest, UpdateSourceRequest, automation_service_client::AutomationServiceClient,
+    event_service_client::EventServiceClient, schedule_service_client::ScheduleServiceClient,
     source_service_client::SourceServiceClient,
 };
 use omni_store::{
@@ -25,6 +28,7 @@ use super::{Answer, Product};
 use crate::routes;
 
 const SOURCE: &str = r#"{"name":"shop","secret":"s","verifier":{"apiKey":{"header":"x-key"}}}"#;
+const SCHEDULE: &str = r#"{"name":"shop","schedule":"0 * * * *","payload":"canary"}"#;
 const AUTOMATION: &str = r#"{"name":"mine","triggerEventType":"custom.>","actions":[{"type":"log","config":{"message":"x"}}]}"#;
 
 /// What the organisation `acme` owns.
@@ -39,6 +43,8 @@ struct Owned {
     scheduled: String,
     /// Has nothing but a payload that may be expunged.
     spare: String,
+    /// A request that the source refused.
+    refused: String,
 }
 
 async fn send(product: &Product, org: &str, method: &Method, path: &str, body: &str) -> Answer {
@@ -51,9 +57,15 @@ async fn send(product: &Product, org: &str, method: &Method, path: &str, body: &
 async fn own(product: &Product) -> Owned {
     let post = async |path, body| send(product, "acme", &Method::POST, path, body).await;
     assert_eq!(post("/api/sources", SOURCE).await.status, 201);
+    assert_eq!(post("/api/schedules", SCHEDULE).await.status, 201);
     assert_eq!(post("/webhooks/shop", "not json").await.status, 400);
     let taken = post("/webhooks/shop", r#"{"card":"canary"}"#).await;
     assert_eq!(taken.status, 200, "{}", taken.text);
+    let wrong = Request::post("/webhooks/shop").header("x-omni-org", "acme").header("x-key", "no");
+    let wrong = wrong.body(Body::from(r#"{"card":"canary"}"#)).unwrap();
+    assert_eq!(product.send(wrong).await.status, 401);
+    let refused = send(product, "acme", &Method::GET, "/api/sources/shop/quarantine", "").await;
+    let refused = refused.json()["items"][0]["id"].as_str().unwrap().to_owned();
     let automation = post("/api/automations", AUTOMATION).await;
     let (event, automation) = (taken.json()["eventId"].clone(), automation.json()["id"].clone());
     let (event, automation) =
@@ -104,6 +116,7 @@ async fn own(product: &Product) -> Owned {
         replay: begun("/api/replays", r#"{"dryRun":false,"types":["custom.none"]}"#, "id").await,
         scheduled: begun("/api/events/trigger", &later, "eventId").await,
         spare: begun("/api/events/trigger", r#"{"eventType":"custom.spare"}"#, "eventId").await,
+        refused,
     }
 }
 
@@ -139,6 +152,7 @@ fn filled(path: &str, owned: &Owned) -> String {
         "dead-letters" if path.ends_with("/abandon") => owned.letters[2].to_string(),
         "dead-letters" => owned.letters[0].to_string(),
         "replays" => owned.replay.clone(),
+        "sources" => owned.refused.clone(),
         "automations" => owned.automation.clone(),
         "executions" => owned.execution.to_string(),
         _ => String::new(),
@@ -159,7 +173,13 @@ fn body_of(path: &str) -> &'static str {
         "/api/events/{id}/expunge" => r#"{"reason":"asked"}"#,
         "/api/dead-letters/{id}/resolve" => r#"{"note":"paid"}"#,
         "/api/events/{id}/replay" => "{}",
-        path if path.starts_with("/api/sources") => SOURCE,
+        "/api/schedules/{name}/backfill" => {
+            r#"{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T03:00:00Z"}"#
+        }
+        path if path.starts_with("/api/schedules") => SCHEDULE,
+        "/api/sources/{name}/quarantine/{id}/release" => r#"{"force":true}"#,
+        "/api/sources/{name}" | "/api/sources" => SOURCE,
+        path if path.starts_with("/api/sources") => "{}",
         _ => AUTOMATION,
     }
 }
@@ -189,6 +209,11 @@ async fn no_operation_of_the_route_table_reaches_another_tenant() {
         let path = filled(row.path, &owned);
         let body = body_of(row.path);
         let answer = send(&product, "acme", &row.method, &path, body).await;
+        if path.starts_with("/webhooks/") && [Method::GET, Method::OPTIONS].contains(&row.method) {
+            // The source is found, and its provider greets with neither.
+            answer.problem(405, "OM0111");
+            continue;
+        }
         assert!(answer.status.is_success(), "{} {path}: {}", row.method, answer.text);
     }
 }
@@ -204,7 +229,10 @@ async fn no_list_shows_another_tenant() {
     ]);
     for row in routes::all() {
         let listed = row.method == Method::GET && row.path.starts_with("/api/");
-        if !listed || row.path.contains('{') || row.media.is_some() || row.answer.is_none() {
+        // What the product itself knows of providers is the same for all.
+        let of_nobody = row.path == "/api/sources/providers";
+        let listed = listed && !of_nobody && !row.path.contains('{');
+        if !listed || row.media.is_some() || row.answer.is_none() {
             continue;
         }
         let filtered = filters.get(row.path).map(|filter| format!("{}{filter}", row.path));
@@ -225,6 +253,7 @@ fn of<T>(org: &str, message: T) -> tonic::Request<T> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a list of every call, service by service")]
 async fn no_rpc_reaches_another_tenant() {
     let product = Product::open().await;
     let Owned { event, automation, execution, .. } = own(&product).await;
@@ -234,6 +263,55 @@ async fn no_rpc_reaches_another_tenant() {
     let (id, name) = (automation.clone(), "shop".to_owned());
     let definition = bytes::Bytes::from_static(AUTOMATION.as_bytes());
     let source = bytes::Bytes::from_static(SOURCE.as_bytes());
+    let mut schedules = ScheduleServiceClient::new(product.router.clone());
+    let schedule = bytes::Bytes::from_static(SCHEDULE.as_bytes());
+    let spec = bytes::Bytes::from_static(body_of("/api/schedules/{name}/backfill").as_bytes());
+    for (org, code) in [("other", Code::NotFound), ("default", Code::NotFound), ("acme", Code::Ok)]
+    {
+        let name = || name.clone();
+        let codes = [
+            code_of(schedules.get(of(org, GetScheduleRequest { name: name() })).await),
+            code_of(
+                schedules
+                    .update(of(
+                        org,
+                        UpdateScheduleRequest {
+                            name: name(),
+                            definition: schedule.clone(),
+                            if_version: None,
+                        },
+                    ))
+                    .await,
+            ),
+            code_of(schedules.disable(of(org, DisableScheduleRequest { name: name() })).await),
+            code_of(schedules.enable(of(org, EnableScheduleRequest { name: name() })).await),
+            code_of(
+                schedules
+                    .trigger(of(
+                        org,
+                        TriggerScheduleRequest { name: name(), triggered_by: String::new() },
+                    ))
+                    .await,
+            ),
+            code_of(
+                schedules
+                    .backfill(of(org, BackfillScheduleRequest { name: name(), spec: spec.clone() }))
+                    .await,
+            ),
+            code_of(schedules.purge(of(org, PurgeScheduleRequest { name: name() })).await),
+            code_of(schedules.next(of(org, NextScheduleRequest { name: name(), count: 0 })).await),
+            code_of(
+                schedules
+                    .list_fires(of(
+                        org,
+                        ListFiresRequest { name: name(), ..ListFiresRequest::default() },
+                    ))
+                    .await,
+            ),
+            code_of(schedules.delete(of(org, DeleteScheduleRequest { name: name() })).await),
+        ];
+        assert!(codes.iter().all(|found| *found == code), "{org}: {codes:?}");
+    }
     for (org, code) in [("other", Code::NotFound), ("default", Code::NotFound), ("acme", Code::Ok)]
     {
         // Each call as its code; those that delete come last.
@@ -283,7 +361,10 @@ async fn no_rpc_reaches_another_tenant() {
                 sources
                     .list_quarantine(of(
                         org,
-                        ListQuarantineRequest { source: name.clone(), limit: 0 },
+                        ListQuarantineRequest {
+                            source: name.clone(),
+                            ..ListQuarantineRequest::default()
+                        },
                     ))
                     .await,
             ),
@@ -292,6 +373,8 @@ async fn no_rpc_reaches_another_tenant() {
         ];
         assert!(codes.iter().all(|found| *found == code), "{org}: {codes:?}");
     }
+    let listed = schedules.list(of("other", ListSchedulesRequest::default())).await.unwrap();
+    assert!(listed.into_inner().schedules.is_empty());
     let listed = events.list(of("other", ListEventsRequest::default())).await.unwrap();
     assert!(listed.into_inner().events.is_empty());
     let executions = ListExecutionsRequest { automation_id: automation, ..Default::default() };

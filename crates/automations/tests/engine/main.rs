@@ -11,4 +11,5 @@ mod announced;
 mod redelivery;
 mod replays;
 mod room;
+mod taken_over;
 mod world;

@@ -100,7 +100,11 @@ impl Log {
             let (kept, first) = (head.purged + 1, head.sequence + 1);
             Mutex::new(Tail { kept, first, messages: VecDeque::new(), size: 0 })
         };
-        Self { tails: heads.map(tail), in_use: AtomicUsize::new(0), commits: watch::Sender::new(()) }
+        Self {
+            tails: heads.map(tail),
+            in_use: AtomicUsize::new(0),
+            commits: watch::Sender::new(()),
+        }
     }
 
     fn tail(&self, stream: Stream) -> MutexGuard<'_, Tail> {

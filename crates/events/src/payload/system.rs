@@ -73,6 +73,33 @@ pub struct DefinitionChanged {
     pub version: Option<i32>,
 }
 
+/// `system.schedule.alarm`: somebody has to look at a schedule, because it has no next instant though it should have one,
+/// or because the log refuses its events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleAlarm {
+    /// The schedule.
+    pub schedule_id: String,
+    /// Its name.
+    pub name: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// `system.schedule.overdue`: an instant of a schedule is over and nobody has dealt with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleOverdue {
+    /// The schedule.
+    pub schedule_id: String,
+    /// Its name.
+    pub name: String,
+    /// The instant, RFC 3339 in UTC.
+    pub next_run: String,
+    /// For how many seconds it is over.
+    pub late_seconds: u64,
+}
+
 /// `system.automation.executed`: an automation that announces what it does has carried out its actions for an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -2,39 +2,61 @@
 
 use http::{HeaderMap, HeaderName};
 use omni_crypto::sha256;
+use serde_json::Value;
 
-use crate::{
-    Provider,
-    compiled::{Compiled, Key},
-};
+use super::{Incoming, body::Document, drafts::body_hash, translate::at};
+use crate::compiled::{Compiled, Key};
 
 /// Longest key that is kept as it is; a longer one is kept as its hash.
 const KEY_LEN_MAX: usize = 200;
 
-/// GitHub's id of a delivery, the same when it is sent again.
-pub(crate) const GITHUB_DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
 /// What senders use that follow no provider's own rule.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The key of a request: the first of the source's own headers that is there, else the provider's, else
+/// The keys of a request.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// Under which a repeat is recognised, with the hash of the body.
+    pub(crate) key: Option<(String, [u8; 32])>,
+    /// What the provider calls this delivery or event.
+    pub(crate) provider: Option<String>,
+}
+
+/// The key of a request is the first of the source's own places that holds one, else of its provider's, else
 /// `Idempotency-Key`.
 ///
 /// The body is a key only where the source says so: two honest events may be equal byte for byte.
-pub(crate) fn key(source: &Compiled, headers: &HeaderMap, body_hash: &[u8; 32]) -> Option<String> {
-    let own = source.keys.iter().find_map(|key| match key {
-        Key::Header(header) => from_header(headers, header),
-        Key::Body => Some(hashed(body_hash)),
-    });
-    let delivery = || match source.provider {
-        Some(Provider::Github) => from_header(headers, &GITHUB_DELIVERY),
-        Some(Provider::Generic) | None => None,
+pub(crate) fn keys(source: &Compiled, incoming: &Incoming, document: &Document) -> Keys {
+    let find = |keys: &[Key]| {
+        keys.iter().find_map(|key| match key {
+            Key::Header(header) => from_header(&incoming.headers, header),
+            Key::Field(path) => from_field(document, path),
+            Key::Body => Some(hashed(&body_hash(incoming))),
+        })
     };
-    own.or_else(delivery).or_else(|| from_header(headers, &IDEMPOTENCY_KEY))
+    let own = find(&source.keys);
+    let provider = find(&source.provider_keys);
+    let key = own.or_else(|| provider.clone());
+    let key = key.or_else(|| from_header(&incoming.headers, &IDEMPOTENCY_KEY));
+    Keys { key: key.map(|key| (key, body_hash(incoming))), provider }
+}
+
+/// A text or number in the body as a key.
+fn from_field(document: &Document, path: &[String]) -> Option<String> {
+    match at(document.tree(), path)? {
+        Value::String(text) => kept(text.as_bytes()),
+        Value::Number(number) => kept(number.to_string().as_bytes()),
+        _ => None,
+    }
 }
 
 /// A header as a key: as it is if it is short and printable, otherwise its hash, so that no key is cut to another.
 pub(crate) fn from_header(headers: &HeaderMap, header: &HeaderName) -> Option<String> {
-    let value = headers.get(header)?.as_bytes().trim_ascii();
+    kept(headers.get(header)?.as_bytes())
+}
+
+fn kept(value: &[u8]) -> Option<String> {
+    let value = value.trim_ascii();
     match str::from_utf8(value) {
         _ if value.is_empty() => None,
         Ok(text)
@@ -52,20 +74,42 @@ fn hashed(hash: &[u8; 32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use omni_events::Org;
-    use serde_json::{Value, json};
+    use omni_events::{Org, Payload};
+    use serde_json::json;
 
     use super::*;
-    use crate::Definition;
+    use crate::{Definition, secrets::Secrets};
 
-    fn key_of(source: Value, headers: &[(&'static str, &str)]) -> Option<String> {
+    fn keys_of(source: Value, headers: &[(&'static str, &str)]) -> Keys {
         let definition: Definition = serde_json::from_value(source).unwrap();
-        let source =
-            Compiled::new(&Org::default(), &definition, definition.secret.clone()).unwrap();
+        let secrets = Secrets::one(definition.secret.clone());
+        let source = Compiled::new(&Org::default(), &definition, secrets).unwrap();
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        key(&source, &headers.collect(), &[7; 32])
+        let body = json!({ "id": 7, "data": { "id": "d" } }).to_string();
+        let incoming = Incoming {
+            method: http::Method::POST,
+            uri: http::Uri::from_static("/webhooks/a"),
+            headers: headers.collect(),
+            body: body.into(),
+            remote: None,
+        };
+        let document = Document::new(Payload::parse(incoming.body.clone()).unwrap());
+        keys(&source, &incoming, &document)
+    }
+
+    fn key_of(source: Value, headers: &[(&'static str, &str)]) -> Option<String> {
+        keys_of(source, headers).key.map(|(key, _)| key)
+    }
+
+    #[test]
+    fn only_the_provider_names_its_event() {
+        let github = json!({ "name": "gh", "provider": "github", "secret": "s", "idempotencyKeys": ["body"] });
+        let keys = keys_of(github.clone(), &[("x-github-delivery", "d-1")]);
+        assert!(keys.key.unwrap().0.starts_with("sha256:"));
+        assert_eq!(keys.provider.as_deref(), Some("d-1"));
+        assert_eq!(keys_of(github, &[("idempotency-key", "k")]).provider, None);
     }
 
     #[test]
@@ -82,7 +126,13 @@ mod tests {
 
         let own = json!({ "name": "a", "idempotencyKeys": ["X-One", "X-Two", "body"] });
         assert_eq!(key_of(own.clone(), &[("x-two", "2"), both[1]]).as_deref(), Some("2"));
-        assert_eq!(key_of(own, &both).unwrap(), format!("sha256:{}", "07".repeat(32)));
+        let hash = hex::encode(sha256(&[br#"{"data":{"id":"d"},"id":7}"#]));
+        assert_eq!(key_of(own, &both).unwrap(), format!("sha256:{hash}"));
+
+        let field = json!({ "name": "a", "idempotencyKeys": ["field:none", "field:data.id"] });
+        assert_eq!(key_of(field, &both).as_deref(), Some("d"));
+        let number = json!({ "name": "a", "idempotencyKeys": ["field:id"] });
+        assert_eq!(key_of(number, &both).as_deref(), Some("7"));
     }
 
     #[test]

@@ -1,168 +1,150 @@
 //! Whether a request is genuine, decided over the raw bytes of its body.
 //!
-//! Comparisons are constant in time and look at the whole tag; a tag of another length never passes.
+//! Comparisons are constant in time and look at the whole tag; a tag of another length never passes. There is one
+//! verifier: what differs between senders is data.
 
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+mod compile;
+mod contradictions;
+mod fault;
+mod field;
+mod key;
+mod list;
+mod message;
+mod place;
+mod shared;
+mod sign;
+mod signed;
+mod stamp;
+
+use chrono::{DateTime, Utc};
+use http::{HeaderName, HeaderValue};
+use omni_crypto::{Secret, equal};
+use url::Url;
+
+pub(crate) use self::fault::{Fault, Spot};
+use self::{
+    compile::Problems,
+    shared::Shared,
+    signed::{Asked, How, Signed},
 };
-use http::{HeaderMap, HeaderName};
-use omni_crypto::{Secret, equal, verify_hmac_sha256};
+use super::request::RequestView;
+use crate::{Problem, definition::Verifier, secrets::Secrets};
 
-use crate::Encoding;
-
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+/// Most secrets that are tried for one request; each costs a pass over its body.
+const SECRETS_MAX: usize = 5;
 
 /// How a source proves its requests.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     /// Not at all.
     Open,
-    /// HMAC-SHA256 of the body in a header.
-    Hmac { header: HeaderName, prefix: String, encoding: Encoding, key: Secret },
-    /// The secret in a header.
-    ApiKey { header: HeaderName, prefix: String, key: Secret },
+    /// By a signature.
+    Signed(Box<Signed>),
+    /// By showing the secret itself.
+    Shared(Shared),
 }
 
-/// Why a request is not taken for genuine; for the owner of the source only, never for the sender.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
-    #[error("the header {0} is missing")]
-    Missing(HeaderName),
-    #[error("the header {0} is there more than once")]
-    Repeated(HeaderName),
-    #[error("the header {0} does not have the form that the source expects")]
-    Malformed(HeaderName),
-    #[error("{0} does not fit this body and secret")]
-    Mismatch(HeaderName),
+/// What proved a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// The id of the secret that fits, if one was needed.
+    pub(crate) secret: Option<String>,
 }
 
 impl Scheme {
-    /// As GitHub documents it: `X-Hub-Signature-256: sha256=` and hexadecimal.
-    pub(crate) fn github(key: Secret) -> Self {
-        Self::Hmac {
-            header: HeaderName::from_static("x-hub-signature-256"),
-            prefix: "sha256=".to_owned(),
-            encoding: Encoding::Hex,
-            key,
+    /// Checks a verifier and prepares it; `at` is the pointer of the definition that it comes from.
+    pub(crate) fn new(verifier: &Verifier, at: &str) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems { at: at.to_owned(), list: Vec::new() };
+        let scheme = match verifier {
+            Verifier::None => Some(Self::Open),
+            Verifier::Signature(signature) => compile::signature(signature, &mut problems)
+                .map(|signed| Self::Signed(Box::new(signed))),
+            Verifier::HmacSha256(hmac) => compile::hmac_sha256(hmac, &mut problems)
+                .map(|signed| Self::Signed(Box::new(signed))),
+            Verifier::ApiKey(_) | Verifier::Token(_) | Verifier::Basic(_) => {
+                compile::shared(verifier, &mut problems).map(Self::Shared)
+            }
+        };
+        match scheme {
+            Some(scheme) if problems.list.is_empty() => Ok(scheme),
+            _ => Err(problems.list),
         }
+    }
+
+    /// Says what is wrong with a secret that could never prove anything here.
+    pub(crate) fn check_secret(&self, secret: &Secret) -> Result<(), Problem> {
+        let why = match self {
+            Self::Signed(signed) => signed.check_secret(secret),
+            Self::Shared(_) if secret.expose().is_empty() => {
+                Err("an empty secret proves nothing".to_owned())
+            }
+            Self::Open | Self::Shared(_) => Ok(()),
+        };
+        why.map_err(|why| Problem::at("/secret", why))
     }
 
     /// The header that holds the secret itself, which must be kept nowhere.
     pub(crate) fn secret_header(&self) -> Option<&HeaderName> {
         match self {
-            Self::ApiKey { header, .. } => Some(header),
-            Self::Open | Self::Hmac { .. } => None,
+            Self::Shared(shared) => shared.header(),
+            Self::Open | Self::Signed(_) => None,
         }
     }
 
-    /// Decides whether a request is genuine.
-    pub(crate) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Fault> {
-        let (header, genuine) = match self {
-            Self::Open => return Ok(()),
-            Self::Hmac { header, prefix, encoding, key } => {
-                let text = value(headers, header, prefix)?;
-                let tag =
-                    decode(*encoding, text).ok_or_else(|| Fault::Malformed(header.clone()))?;
-                (header, verify_hmac_sha256(key.expose(), &[body], &tag))
+    /// Decides whether a request is genuine, with the certificate (DER or PEM) that [`Scheme::certificate_url`] names if it
+    /// names one.
+    pub(crate) fn verify_with(
+        &self,
+        request: RequestView<'_>,
+        secrets: &Secrets,
+        now: DateTime<Utc>,
+        certificate: Option<&[u8]>,
+    ) -> Result<Proof, Fault> {
+        match self {
+            Self::Open => Ok(Proof::default()),
+            Self::Signed(signed) => signed.verify(Asked { request, secrets, now, certificate }),
+            Self::Shared(shared) => {
+                let shown = shared.shown(request)?;
+                let mut active = secrets.active(now).take(SECRETS_MAX).peekable();
+                if active.peek().is_none() {
+                    return Err(Fault::NoSecret);
+                }
+                active
+                    .find(|held| equal(held.secret.expose(), &shown))
+                    .map(|held| Proof { secret: Some(held.id.clone()) })
+                    .ok_or_else(|| Fault::WrongSecret(shared.spot()))
             }
-            Self::ApiKey { header, prefix, key } => {
-                (header, equal(key.expose(), value(headers, header, prefix)?))
-            }
-        };
-        if genuine { Ok(()) } else { Err(Fault::Mismatch(header.clone())) }
+        }
     }
-}
 
-/// The value of a header after its prefix. One header only: of two, nobody knows which one was meant.
-fn value<'h>(headers: &'h HeaderMap, header: &HeaderName, prefix: &str) -> Result<&'h [u8], Fault> {
-    let mut values = headers.get_all(header).iter();
-    let value = values.next().ok_or_else(|| Fault::Missing(header.clone()))?;
-    if values.next().is_some() {
-        return Err(Fault::Repeated(header.clone()));
+    /// Where the certificate is that a request is verified with, if that is how it is done: always `https`, and a host
+    /// that the definition names.
+    pub(crate) fn certificate_url(&self, request: RequestView<'_>) -> Option<Result<Url, Fault>> {
+        match self {
+            Self::Signed(signed) => match &signed.how {
+                How::Certificate(_, fetch) => Some(fetch.url(request)),
+                _ => None,
+            },
+            Self::Open | Self::Shared(_) => None,
+        }
     }
-    value.as_bytes().strip_prefix(prefix.as_bytes()).ok_or_else(|| Fault::Malformed(header.clone()))
-}
 
-fn decode(encoding: Encoding, text: &[u8]) -> Option<Vec<u8>> {
-    match encoding {
-        Encoding::Hex => hex::decode(text).ok(),
-        Encoding::Base64 => BASE64.decode(text).ok(),
+    /// The headers that make a request genuine under this secret; `None` where only its provider can do that, or where
+    /// the proof stands in the body or the query.
+    pub(crate) fn sign(
+        &self,
+        request: RequestView<'_>,
+        secret: &Secret,
+        second: Option<&Secret>,
+        now: DateTime<Utc>,
+    ) -> Option<Vec<(HeaderName, HeaderValue)>> {
+        match self {
+            Self::Open => Some(Vec::new()),
+            Self::Signed(signed) => signed.sign(request, secret, second, now),
+            Self::Shared(shared) => shared.sign(secret).map(|header| vec![header]),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use serde::Deserialize;
-
-    use super::*;
-    use crate::{Definition, compiled::Compiled};
-
-    /// One case of `testdata/signatures.json`.
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Case {
-        name: String,
-        source: serde_json::Value,
-        body: String,
-        headers: BTreeMap<String, String>,
-        /// `ok`, or what the fault's text must hold.
-        expect: String,
-    }
-
-    #[test]
-    fn golden_vectors() {
-        let cases: Vec<Case> =
-            serde_json::from_str(include_str!("../../testdata/signatures.json")).unwrap();
-        assert!(cases.len() > 15);
-        for case in cases {
-            let definition: Definition = serde_json::from_value(case.source).unwrap();
-            let org = omni_events::Org::default();
-            let source = Compiled::new(&org, &definition, definition.secret.clone()).unwrap();
-            let headers = case
-                .headers
-                .iter()
-                .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
-            let verified = source.scheme.verify(&headers.collect(), case.body.as_bytes());
-            match (case.expect.as_str(), verified) {
-                ("ok", verified) => assert_eq!(verified, Ok(()), "{}", case.name),
-                (text, Err(fault)) => {
-                    assert!(fault.to_string().contains(text), "{}: {fault}", case.name);
-                }
-                (_, Ok(())) => panic!("{}: taken", case.name),
-            }
-        }
-    }
-
-    #[test]
-    fn every_shorter_or_longer_tag_is_refused() {
-        let scheme = Scheme::github(Secret::from(b"key".to_vec()));
-        let tag = hex::encode(omni_crypto::hmac_sha256(b"key", &[b"body"]));
-        let verify = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-hub-signature-256", format!("sha256={text}").parse().unwrap());
-            scheme.verify(&headers, b"body")
-        };
-        assert_eq!(verify(&tag), Ok(()));
-        for end in 0..tag.len() {
-            assert!(verify(&tag[..end]).is_err(), "{end} digits were taken");
-        }
-        assert!(verify(&format!("{tag}00")).is_err());
-    }
-
-    #[test]
-    fn two_signatures_are_refused() {
-        let scheme = Scheme::github(Secret::from(b"key".to_vec()));
-        let tag = format!("sha256={}", hex::encode(omni_crypto::hmac_sha256(b"key", &[b""])));
-        let mut headers = HeaderMap::new();
-        headers.append("x-hub-signature-256", tag.parse().unwrap());
-        headers.append("x-hub-signature-256", tag.parse().unwrap());
-        assert!(matches!(scheme.verify(&headers, b""), Err(Fault::Repeated(_))));
-    }
-}
+mod tests;

@@ -3,11 +3,12 @@
 //! Whatever the sender writes, the type stays under `custom.webhook.{source}`: nobody outside can make a core event.
 
 use http::{HeaderMap, HeaderName};
-use omni_events::{EventType, Payload};
+use omni_events::EventType;
 use serde_json::Value;
 
+use super::body::Document;
 use crate::{
-    Provider,
+    cloudevent,
     compiled::{Compiled, TypeFrom},
 };
 
@@ -17,14 +18,11 @@ const SUFFIX_LEN_MAX: usize = 100;
 const SUFFIX_PARTS_MAX: usize = 8;
 
 /// The event type of a request.
-pub(crate) fn event_type(source: &Compiled, headers: &HeaderMap, payload: &Payload) -> EventType {
-    let name = match (&source.type_from, source.provider) {
-        (Some(TypeFrom::Header(header)), _) => from_header(headers, header),
-        (Some(TypeFrom::Path(path)), _) => from_body(payload, path),
-        (None, Some(Provider::Github)) => {
-            from_header(headers, &HeaderName::from_static("x-github-event"))
-        }
-        (None, _) => None,
+pub(crate) fn event_type(source: &Compiled, headers: &HeaderMap, document: &Document) -> EventType {
+    let name = match &source.type_from {
+        Some(TypeFrom::Header(header)) => from_header(headers, header),
+        Some(TypeFrom::Path(path)) => from_body(document, path),
+        None => None,
     };
     let base = source.base_type.as_str();
     name.and_then(|name| suffix(&name))
@@ -32,18 +30,35 @@ pub(crate) fn event_type(source: &Compiled, headers: &HeaderMap, payload: &Paylo
         .unwrap_or_else(|| source.base_type.clone())
 }
 
+/// The event type of a CloudEvent. It is not cut: two types that differ at their end must not become one.
+pub(crate) fn under(source: &Compiled, name: &str) -> Result<EventType, String> {
+    let base = source.base_type.as_str();
+    let event_type = cloudevent::event_type(name)?;
+    let name = event_type.as_str();
+    let inside = |name: &str| name.strip_prefix(base).is_some_and(|rest| rest.starts_with('.'));
+    if inside(name) {
+        return Ok(event_type);
+    }
+    let bare = name.strip_prefix("custom.").unwrap_or(name);
+    EventType::parse(&format!("{base}.{bare}"))
+        .map_err(|error| format!("the attribute `type`: {error}"))
+}
+
 fn from_header(headers: &HeaderMap, header: &HeaderName) -> Option<String> {
     headers.get(header)?.to_str().ok().map(str::to_owned)
 }
 
-fn from_body(payload: &Payload, path: &[String]) -> Option<String> {
-    let document = payload.to_value();
-    // Borrowed all the way: a copy at every step would cost a deep body many times its size.
-    match path.iter().try_fold(&document, |value, key| step(value, key))? {
+fn from_body(document: &Document, path: &[String]) -> Option<String> {
+    match at(document.tree(), path)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// The value at a path. Borrowed all the way: a copy at every step would cost a deep body many times its size.
+pub(crate) fn at<'v>(tree: &'v Value, path: &[String]) -> Option<&'v Value> {
+    path.iter().try_fold(tree, |value, key| step(value, key))
 }
 
 fn step<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
@@ -69,11 +84,12 @@ fn suffix(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use omni_events::Payload;
     use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
-    use crate::Definition;
+    use crate::{Definition, secrets::Secrets};
 
     /// One case of `testdata/event_types.json`.
     #[derive(Deserialize)]
@@ -94,13 +110,14 @@ mod tests {
         for case in cases {
             let definition: Definition = serde_json::from_value(case.source).unwrap();
             let org = omni_events::Org::default();
-            let source = Compiled::new(&org, &definition, definition.secret.clone()).unwrap();
+            let source =
+                Compiled::new(&org, &definition, Secrets::one(definition.secret.clone())).unwrap();
             let headers = case
                 .headers
                 .iter()
                 .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
-            let payload = Payload::from_value(&case.body);
-            let event_type = event_type(&source, &headers.collect(), &payload);
+            let document = Document::new(Payload::from_value(&case.body));
+            let event_type = event_type(&source, &headers.collect(), &document);
             assert_eq!(event_type.as_str(), case.expect, "{:?} {}", case.headers, case.body);
         }
     }

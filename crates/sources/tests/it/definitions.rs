@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use omni_events::Org;
 use omni_sources::{Definition, Error, Source};
 use serde_json::{Value, json};
@@ -113,13 +113,13 @@ async fn another_replica_follows_within_a_second() {
     let stop = CancellationToken::new();
     let running = tokio::spawn(other.refresher().run(stop.clone()));
     world.define_github().await;
-    assert!(receiver.admit(&org, "github").is_err());
-    while receiver.admit(&org, "github").is_err() {
+    assert!(receiver.admit(&org, "github", &HeaderMap::new(), None).is_err());
+    while receiver.admit(&org, "github", &HeaderMap::new(), None).is_err() {
         world.clock.advance(Duration::from_secs(1));
         tokio::task::yield_now().await;
     }
     world.sources.delete(&org, "github").await.unwrap();
-    while receiver.admit(&org, "github").is_ok() {
+    while receiver.admit(&org, "github", &HeaderMap::new(), None).is_ok() {
         world.clock.advance(Duration::from_secs(1));
         tokio::task::yield_now().await;
     }

@@ -46,6 +46,32 @@ async fn what_is_triggered_is_stored_as_said() {
 }
 
 #[tokio::test]
+async fn an_event_says_who_triggered_it_and_in_which_family_and_trace_it_is() {
+    let world = World::new().await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let by = |who: Option<&str>| Metadata {
+        triggered_by: who.map(str::to_owned),
+        ..Metadata::default()
+    };
+    let said = Trigger {
+        metadata: by(Some("admin-user-123")),
+        traceparent: Some(trace.into()),
+        ..event("custom.trigger.vip-alert", "{}")
+    };
+    let silent = event("custom.trigger.vip-alert", "{}");
+    for (trigger_, who, traced) in [(said, "admin-user-123", Some(trace)), (silent, "api", None)] {
+        let appended = trigger(&world.log, trigger_).await.unwrap();
+        let stored = world.log.get(&Org::default(), appended.event_id).await.unwrap().unwrap();
+        let metadata = stored.event.metadata;
+        assert_eq!(metadata.triggered_by.as_deref(), Some(who));
+        assert_eq!(metadata.traceparent.as_deref(), traced);
+        // It begins a family of its own, and nothing caused it but its caller.
+        assert_eq!(metadata.correlation_id, appended.event_id.to_string());
+        assert_eq!(metadata.causation_id, None);
+    }
+}
+
+#[tokio::test]
 async fn the_registry_decides() {
     let world = World::new().await;
     for (name, payload) in

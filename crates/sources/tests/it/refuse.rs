@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use omni_clock::Clock;
 use omni_event_log::Config;
 use omni_events::Org;
 use omni_sources::webhook::Receiver;
 use serde_json::json;
 
-use super::world::{World, incoming, open_sources, parts, problem, sign};
+use super::world::{World, incoming, json as json_of, open_sources, parts, problem, sign};
 
 #[tokio::test]
 async fn unknown_and_disabled_sources_look_the_same() {
@@ -20,7 +20,7 @@ async fn unknown_and_disabled_sources_look_the_same() {
     problem(&unknown, StatusCode::NOT_FOUND, "OM0101");
     assert_eq!(world.send("off", &[], "1").await, unknown);
     let other = Org::parse("other").unwrap();
-    assert_eq!(world.receiver.admit(&other, "on").unwrap_err(), unknown);
+    assert_eq!(world.admit(&other, "on").unwrap_err(), unknown);
     assert_eq!(world.send("on", &[], "1").await.status, StatusCode::OK);
 }
 
@@ -74,7 +74,7 @@ async fn every_proof_that_fails_gets_the_same_answer() {
     assert_eq!(world.send("strict", &[("x-env", "prod")], "[]").await.status, StatusCode::OK);
 
     // Of two headers nobody knows which one a proxy in front has looked at.
-    let admitted = world.receiver.admit(&Org::default(), "strict").unwrap();
+    let admitted = world.admit(&Org::default(), "strict").unwrap();
     let mut twice = incoming(&[("x-env", "prod")], "[]");
     twice.headers.append("x-env", "test".parse().unwrap());
     assert_eq!(world.receiver.receive(admitted, twice).await, missing);
@@ -99,10 +99,10 @@ async fn samples_are_bounded_in_time_and_number() {
     for _ in 0..200 {
         refuse().await;
     }
-    assert_eq!(world.quarantine("github").await.len(), 10);
-    for _ in 0..15 {
+    assert_eq!(world.quarantine("github").await.len(), 100);
+    for _ in 0..3 {
         world.clock.advance(Duration::from_secs(10));
-        for _ in 0..12 {
+        for _ in 0..60 {
             refuse().await;
         }
     }
@@ -119,21 +119,11 @@ async fn a_body_that_is_not_json_is_told_where() {
     let reply = world.push("d-1", "{\n  \"a\": trux }").await;
     let detail = problem(&reply, StatusCode::BAD_REQUEST, "OM0103");
     assert!(detail.contains("byte 12 (line 2, column 11)"), "{detail}");
-    assert_eq!(reply.body["offset"], 12);
-    problem(&world.push("d-2", "").await, StatusCode::BAD_REQUEST, "OM0103");
+    assert_eq!(json_of(&reply)["offset"], 12);
     let deep = format!("{}{}", "[".repeat(129), "]".repeat(129));
     let detail = problem(&world.push("d-3", &deep).await, StatusCode::BAD_REQUEST, "OM0103");
     assert!(detail.contains("128"), "{detail}");
 
-    let form = "payload=%7B%7D";
-    let signature = sign(form);
-    let headers = [
-        ("X-Hub-Signature-256", signature.as_str()),
-        ("Content-Type", "application/x-www-form-urlencoded"),
-    ];
-    let detail =
-        problem(&world.send("github", &headers, form).await, StatusCode::BAD_REQUEST, "OM0103");
-    assert!(detail.contains("application/json"), "{detail}");
     assert!(world.events().await.is_empty());
 }
 
@@ -141,7 +131,7 @@ async fn a_body_that_is_not_json_is_told_where() {
 async fn a_body_over_the_limit_is_refused() {
     let world = World::new().await;
     world.define(json!({ "name": "small", "limits": { "bodyMaxBytes": 10 } })).await;
-    let admitted = world.receiver.admit(&Org::default(), "small").unwrap();
+    let admitted = world.admit(&Org::default(), "small").unwrap();
     assert_eq!(admitted.body_max, 10);
     let reply = world.receiver.receive(admitted, incoming(&[], "[1,2,3,4,5]")).await;
     problem(&reply, StatusCode::PAYLOAD_TOO_LARGE, "OM0104");
@@ -155,9 +145,9 @@ async fn a_source_whose_secret_does_not_open_asks_to_come_again() {
     world.define(json!({ "name": "plain" })).await;
     let sources = open_sources(&world.store, &world.clock, 8).await;
     let receiver = Receiver::new(sources, world.log.clone());
-    let reply = receiver.admit(&Org::default(), "github").unwrap_err();
+    let reply = receiver.admit(&Org::default(), "github", &HeaderMap::new(), None).unwrap_err();
     problem(&reply, StatusCode::SERVICE_UNAVAILABLE, "OM0108");
-    assert!(receiver.admit(&Org::default(), "plain").is_ok());
+    assert!(receiver.admit(&Org::default(), "plain", &HeaderMap::new(), None).is_ok());
 }
 
 #[tokio::test]
@@ -170,7 +160,7 @@ async fn a_full_log_asks_to_come_again() {
     let (log, _appender, _publisher) = omni_event_log::open(parts).await.unwrap();
     let receiver = Receiver::new(world.sources.clone(), log);
     let receive = || {
-        let admitted = receiver.admit(&Org::default(), "plain").unwrap();
+        let admitted = receiver.admit(&Org::default(), "plain", &HeaderMap::new(), None).unwrap();
         receiver.receive(admitted, incoming(&[], "1"))
     };
     let reply = tokio::select! {

@@ -11,8 +11,8 @@ use omni_event_log::{Config, EventLog, Parts};
 use omni_events::Org;
 use omni_registry::Registry;
 use omni_sources::{
-    Definition, Quarantined, Sources,
-    webhook::{Incoming, Receiver, Reply},
+    Definition, QuarantineQuery, Quarantined, Sources,
+    webhook::{Admitted, Incoming, Receiver, Reply},
 };
 use omni_store::{
     Store,
@@ -69,10 +69,21 @@ impl World {
 
     /// Sends a request to a source of the default organisation.
     pub(crate) async fn send(&self, source: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-        match self.receiver.admit(&Org::default(), source) {
-            Ok(admitted) => self.receiver.receive(admitted, incoming(headers, body)).await,
+        self.ask(source, incoming(headers, body)).await
+    }
+
+    /// Sends any request to a source of the default organisation.
+    pub(crate) async fn ask(&self, source: &str, incoming: Incoming) -> Reply {
+        let (headers, remote) = (&incoming.headers, incoming.remote);
+        match self.receiver.admit(&Org::default(), source, headers, remote) {
+            Ok(admitted) => self.receiver.receive(admitted, incoming).await,
             Err(reply) => reply,
         }
+    }
+
+    /// Asks whether a source takes a request of nobody in particular.
+    pub(crate) fn admit(&self, org: &Org, source: &str) -> Result<Admitted, Reply> {
+        self.receiver.admit(org, source, &HeaderMap::new(), None)
     }
 
     /// Sends what GitHub would send, signed.
@@ -99,7 +110,8 @@ impl World {
     }
 
     pub(crate) async fn quarantine(&self, source: &str) -> Vec<Quarantined> {
-        self.sources.quarantine(&Org::default(), source, 500).await.unwrap()
+        let query = QuarantineQuery { limit: 500, ..QuarantineQuery::default() };
+        self.sources.quarantine(&Org::default(), source, query).await.unwrap()
     }
 }
 
@@ -136,6 +148,7 @@ pub(crate) fn incoming(headers: &[(&str, &str)], body: &str) -> Incoming {
     };
     Incoming {
         method: Method::POST,
+        uri: http::Uri::from_static("/webhooks/x"),
         headers: headers.iter().map(parsed).collect::<HeaderMap>(),
         body: Bytes::copy_from_slice(body.as_bytes()),
         remote: Some("192.0.2.7:4711".parse().unwrap()),
@@ -147,12 +160,19 @@ pub(crate) fn sign(body: &str) -> String {
     format!("sha256={}", hex::encode(tag))
 }
 
+/// The JSON of an answer.
+pub(crate) fn json(reply: &Reply) -> serde_json::Value {
+    serde_json::from_slice(&reply.body).unwrap_or_else(|_| panic!("{reply:?}"))
+}
+
 /// Checks the form of a refusal and gives its detail.
 pub(crate) fn problem(reply: &Reply, status: StatusCode, code: &str) -> String {
-    assert_eq!((reply.status, &reply.body["code"]), (status, &code.into()), "{reply:?}");
-    assert_eq!(reply.body["status"], status.as_u16());
+    let body = json(reply);
+    assert_eq!((reply.status, &body["code"]), (status, &code.into()), "{reply:?}");
+    assert_eq!(body["status"], status.as_u16());
     assert_eq!(reply.headers[0].1, "application/problem+json");
     let again = reply.headers.iter().any(|(name, _)| name == "retry-after");
-    assert_eq!(again, status == StatusCode::SERVICE_UNAVAILABLE, "{reply:?}");
-    reply.body["detail"].as_str().unwrap().to_owned()
+    let wanted = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+    assert_eq!(again, wanted.contains(&status), "{reply:?}");
+    body["detail"].as_str().unwrap().to_owned()
 }

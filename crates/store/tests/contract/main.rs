@@ -12,10 +12,12 @@ mod explain;
 mod fixtures;
 mod jobs;
 mod open;
+mod quarantine;
 mod read;
 mod rest;
 mod sample;
 mod scheduled;
+mod schedules;
 mod schemas;
 mod search;
 mod trace;
@@ -93,7 +95,12 @@ on_both! {
     automations::a_taken_name_is_told,
     automations::every_change_moves_the_revision,
     rest::sources_live_and_die,
-    rest::quarantine_is_bounded,
+    quarantine::of_each_source_the_newest_are_kept,
+    quarantine::the_bytes_of_a_source_are_bounded,
+    quarantine::a_page_goes_on_where_the_last_ended,
+    quarantine::a_request_is_released_once,
+    quarantine::another_tenant_finds_nothing,
+    quarantine::what_is_old_is_purged_a_few_at_once,
     rest::stats_count_one_tenant,
     schemas::a_type_comes_back_as_it_was_put,
     schemas::a_change_of_what_has_moved_is_refused_whole,
@@ -107,6 +114,16 @@ on_both! {
     scheduled::of_many_replicas_one_takes_an_event,
     scheduled::a_cancelled_event_never_happens,
     scheduled::what_waits_is_listed_by_when_it_is_due,
+    schedules::schedules_live_and_die,
+    schedules::what_is_due_is_decided_once_and_moves,
+    schedules::of_many_who_decide_one_does,
+    schedules::only_who_has_a_fire_marks_it,
+    schedules::many_fires_are_taken_by_one_each,
+    schedules::what_waits_goes_when_the_work_is_done,
+    schedules::a_purge_cancels_what_nobody_has_taken_up,
+    schedules::a_backfill_gives_an_instant_one_fire,
+    schedules::old_fires_are_forgotten,
+    schedules::what_is_overdue_is_told_once,
     audit::events_are_counted_by_what_became_of_them,
     audit::what_the_bus_had_and_nobody_handled_is_found,
     audit::rows_without_their_event_are_found,

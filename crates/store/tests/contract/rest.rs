@@ -1,8 +1,7 @@
-//! Sources, quarantine and counts.
+//! Sources and counts.
 
 use omni_store::{
     Error, Store,
-    quarantine::{self, QuarantineRow},
     sources::{self, SourceRow},
     stats,
 };
@@ -37,7 +36,12 @@ pub(crate) async fn sources_live_and_die(store: &Store) {
         sources::list(&mut conn, "default").await.unwrap().into_iter().map(|s| s.name).collect();
     assert_eq!(names, ["api", "github"]);
     assert_eq!(sources::list(&mut conn, "acme").await.unwrap(), []);
-    assert_eq!(sources::all(&mut conn).await.unwrap().len(), 2);
+    let mut versions = sources::versions(&mut conn).await.unwrap();
+    versions.sort_by(|a, b| a.name.cmp(&b.name));
+    let told: Vec<_> = versions.iter().map(|v| (v.id, &*v.org, &*v.name, v.version)).collect();
+    assert_eq!(told, [(id(2), "default", "api", 1), (id(1), "default", "github", 1)]);
+    let some = sources::some(&mut conn, &[id(1), id(9)]).await.unwrap();
+    assert_eq!(some, std::slice::from_ref(&row));
 
     let change =
         SourceRow { enabled: false, sealed_secret: None, updated_at: later(1), ..row.clone() };
@@ -48,29 +52,6 @@ pub(crate) async fn sources_live_and_die(store: &Store) {
     assert!(sources::delete(&mut conn, "default", "github").await.unwrap());
     assert!(!sources::delete(&mut conn, "default", "github").await.unwrap());
     assert_eq!(sources::revision(&mut conn).await.unwrap(), before + 4);
-}
-
-pub(crate) async fn quarantine_is_bounded(store: &Store) {
-    let mut conn = store.write().await.unwrap();
-    let row = |number: u128, source: &str| QuarantineRow {
-        id: id(number),
-        org: "default".into(),
-        source: source.into(),
-        reason: "the signature does not match".into(),
-        content_type: None,
-        headers: "{}".into(),
-        body: b"\0\xff".to_vec(),
-        remote: Some("127.0.0.1:7400".into()),
-        received_at: now(),
-    };
-    quarantine::insert(&mut conn, &row(1, "other"), 3).await.unwrap();
-    for number in 2..10 {
-        quarantine::insert(&mut conn, &row(number, "github"), 3).await.unwrap();
-    }
-    let kept = quarantine::list(&mut conn, "default", "github", 100).await.unwrap();
-    assert_eq!(kept, [row(9, "github"), row(8, "github"), row(7, "github")]);
-    let kept = quarantine::list(&mut conn, "default", "other", 100).await.unwrap();
-    assert_eq!(kept.len(), 1, "the other source kept its own");
 }
 
 pub(crate) async fn stats_count_one_tenant(store: &Store) {

@@ -15,7 +15,7 @@ use crate::load::server::Server;
 use crate::load::target::Target;
 
 /// Rate at which the bar for latency holds.
-const RATE: u64 = 1000;
+const RATE: u64 = 2000;
 /// Connections, caches and the allocator are warm after this.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// The engine may be behind the intake by this much.
@@ -72,13 +72,13 @@ fn figures(disk: f64, fast: &Load, cpu: u64, (rate, calm): (u64, &Load)) -> Vec<
     let p99 = Figure::new(at_rate("p99"), millis(&calm.latency, 99.0), "ms");
     let p50 = millis(&calm.latency, 50.0);
     vec![
-        Figure::new("ingest: durable events", per_second, "events/s").at_least(8000.0),
+        Figure::new("ingest: durable events", per_second, "events/s").at_least(15_000.0),
         Figure::new("ingest: events counted", fast.acknowledged as f64, "events"),
         Figure::new("ingest: server CPU", cpu as f64 / fast.acknowledged as f64, "µs/event"),
         Figure::new("ingest: ack p50, saturated", millis(&fast.latency, 50.0), "ms"),
         Figure::new("ingest: ack p99, saturated", millis(&fast.latency, 99.0), "ms"),
         Figure::new(at_rate("p50"), p50, "ms"),
-        if rate == RATE { p99.at_most(10.0) } else { p99 },
+        if rate == RATE { p99.at_most(5.0) } else { p99 },
         Figure::new(at_rate("p99.9"), millis(&calm.latency, 99.9), "ms"),
         Figure::new(at_rate("max"), calm.latency.max() as f64 / 1000.0, "ms"),
         Figure::new("limit: fdatasync of 1 KiB, p50", disk, "µs"),

@@ -32,9 +32,44 @@ impl Process {
 
     /// Starts one with these variables.
     pub(crate) async fn start_with(dir: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = omni()
+        Self::spawn(dir, "127.0.0.1:0", variables).await
+    }
+
+    /// Starts one on this address.
+    pub(crate) async fn start_at(dir: &Path, address: &str) -> Self {
+        Self::spawn(dir, address, &[]).await
+    }
+
+    /// Starts one that may have so many open files.
+    pub(crate) async fn start_within(dir: &Path, files: u32) -> Self {
+        let omni = omni();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
+        command.arg(omni.as_std().get_program()).stdin(Stdio::null()).kill_on_drop(true);
+        Self::launch(command, dir, "127.0.0.1:0", &[]).await
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    async fn spawn(dir: &Path, address: &str, variables: &[(&str, &str)]) -> Self {
+        Self::launch(omni(), dir, address, variables).await
+    }
+
+    async fn launch(
+        mut command: Command,
+        dir: &Path,
+        address: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut child = command
             .envs(variables.iter().copied())
-            .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["up", "--listen", address, "--data-dir"])
             .arg(dir)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
