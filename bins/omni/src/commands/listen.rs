@@ -146,7 +146,7 @@ mod tests {
     fn a_wrong_header_is_not_repeated() {
         let (name, value) = header("X-Gitlab-Token:  s3 ").unwrap();
         assert_eq!((name.as_str(), value.as_bytes()), ("x-gitlab-token", b"s3".as_slice()));
-        for wrong in ["canary", "a b: canary", "host: canary", "x: \ncanary"] {
+        for wrong in ["canary", "a b: canary", "host: canary", "x: a\ncanary"] {
             let told = header(wrong).unwrap_err().to_string();
             assert!(!told.contains("canary"), "{told}");
         }

@@ -36,6 +36,15 @@ pub(crate) fn keys(source: &Compiled, incoming: &Incoming, document: &Document) 
     };
     let own = find(&source.keys);
     let provider = find(&source.provider_keys);
+    if own.is_none()
+        && let Some(id) = provider.clone()
+        && source.provider_keys.iter().all(|key| matches!(key, Key::Field(_)))
+    {
+        // Providers that write the id into the body write other things there, too, that change with every attempt, such
+        // as its number: refusing that for a conflict would have them try for ever.
+        let hash = sha256(&[id.as_bytes()]);
+        return Keys { key: Some((id, hash)), provider };
+    }
     let key = own.or_else(|| provider.clone());
     let key = key.or_else(|| from_header(&incoming.headers, &IDEMPOTENCY_KEY));
     Keys { key: key.map(|key| (key, body_hash(incoming))), provider }
@@ -81,18 +90,21 @@ mod tests {
     use crate::{Definition, secrets::Secrets};
 
     fn keys_of(source: Value, headers: &[(&'static str, &str)]) -> Keys {
+        keys_with(source, headers, &json!({ "id": 7, "data": { "id": "d" } }))
+    }
+
+    fn keys_with(source: Value, headers: &[(&'static str, &str)], body: &Value) -> Keys {
         let definition: Definition = serde_json::from_value(source).unwrap();
         let secrets = Secrets::one(definition.secret.clone());
         let source = Compiled::new(&Org::default(), &definition, secrets).unwrap();
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        let body = json!({ "id": 7, "data": { "id": "d" } }).to_string();
         let incoming = Incoming {
             method: http::Method::POST,
             uri: http::Uri::from_static("/webhooks/a"),
             headers: headers.collect(),
-            body: body.into(),
+            body: body.to_string().into(),
             remote: None,
         };
         let document = Document::new(Payload::parse(incoming.body.clone()).unwrap());
@@ -133,6 +145,24 @@ mod tests {
         assert_eq!(key_of(field, &both).as_deref(), Some("d"));
         let number = json!({ "name": "a", "idempotencyKeys": ["field:id"] });
         assert_eq!(key_of(number, &both).as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn the_next_attempt_of_a_provider_may_differ_but_for_its_id() {
+        let attempt = |source: &Value, attempt: u8| {
+            let body = json!({ "id": "evt_1", "pending_webhooks": attempt });
+            keys_with(source.clone(), &[("x-github-delivery", "d-1")], &body).key.unwrap()
+        };
+        let stripe = json!({ "name": "a", "provider": "stripe", "secret": "whsec_1" });
+        assert_eq!(attempt(&stripe, 1), attempt(&stripe, 2));
+        for strict in [
+            json!({ "name": "a", "idempotencyKeys": ["field:id"] }),
+            json!({ "name": "a", "provider": "stripe", "secret": "s", "idempotencyKeys": ["field:id"] }),
+            json!({ "name": "a", "provider": "github", "secret": "s" }),
+        ] {
+            let (one, other) = (attempt(&strict, 1), attempt(&strict, 2));
+            assert!(one.0 == other.0 && one.1 != other.1, "{strict}");
+        }
     }
 
     #[test]

@@ -130,6 +130,12 @@ async fn a_trusted_proxy_has_the_seats_of_all() {
     let mut more = Wire::open_from([127, 0, 0, 9], app.addr()).await;
     assert_eq!(more.healthz().await, None);
     assert_eq!(refused(&app.http, "cap").await, 1);
+    drop((through, more));
+    eventually("the seats are free again", async || {
+        let mut wire = Wire::open_from([127, 0, 0, 1], app.addr()).await;
+        (wire.healthz().await == Some(200)).then_some(())
+    })
+    .await;
     app.finish().await;
 }
 

@@ -209,7 +209,9 @@ async fn secrets_come_out_nowhere() {
     let own = |value: &str| vec![("x-own".to_owned(), value.to_owned())];
     let keyed = send("/webhooks/keyed", own("canary-key"), "{}").await.expect(200);
     send("/webhooks/keyed", own("canary-guess"), "{}").await.expect(401);
-    send("/webhooks/keyed", own("canary-key"), "no json").await.expect(400);
+    let mut claims = own("canary-key");
+    claims.push(("content-type".to_owned(), "application/json".to_owned()));
+    send("/webhooks/keyed", claims, "no json").await.expect(400);
     let mut shown = String::new();
     let payloads = |reply: &omni_testing::Reply| {
         format!("/api/events/{}/payloads", reply.json()["eventId"].as_str().unwrap())

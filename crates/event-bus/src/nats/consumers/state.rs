@@ -134,6 +134,8 @@ pub(super) struct State {
     late: HashMap<Key, Out>,
     /// Messages that came here once and were not handed out.
     untried: HashSet<Key>,
+    /// What an ordered consumer threw away here, and until when those behind it wait for it to come again.
+    overdue: HashMap<Key, Duration>,
     /// What is out of a stream that was lost, until its ack wait ends. Others have those sequences now, and are kept
     /// back: what is said about the old ones must not be taken for them.
     ghosts: HashMap<Key, Duration>,
@@ -159,6 +161,7 @@ impl State {
             out: HashMap::new(),
             late: HashMap::new(),
             untried: HashSet::new(),
+            overdue: HashMap::new(),
             ghosts: HashMap::new(),
             chance: None,
             version: 0,
@@ -197,6 +200,7 @@ impl State {
     pub(super) fn arrive(&mut self, delivered: Delivered, now: Duration) {
         let Delivered { pulled, source, reply, count, pending } = delivered;
         let key = (pulled.stream, pulled.sequence);
+        self.overdue.remove(&key);
         let known = self.out.contains_key(&key) || self.late.contains_key(&key);
         let repeat = known || count > 1 || pulled.sequence <= self.sources[source].rewound_to;
         if repeat {
@@ -334,6 +338,7 @@ impl State {
         self.out.retain(|_, out| out.source != source);
         self.late.retain(|_, out| out.source != source);
         self.untried.clear();
+        self.overdue.clear();
         self.sources[source].buffered = 0;
     }
 

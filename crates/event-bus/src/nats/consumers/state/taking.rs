@@ -1,11 +1,11 @@
 //! Which messages are handed out, and when.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use async_nats::Subject;
 
 use super::{Arrived, Key, Out, Record, State, Taken, UNTRIED_MAX};
-use crate::Pulled;
+use crate::{Pulled, Stream};
 
 impl State {
     /// Takes what can be handed out, up to `max`.
@@ -15,13 +15,15 @@ impl State {
         }
         self.drop_stale(now);
         self.ghosts.retain(|_, until| *until > now);
+        self.overdue.retain(|_, until| *until > now);
+        let overdue = self.first_overdue();
         let room = self.room(now);
         let want = room.min(max);
         if want == 0 {
             let until = self.out.values().map(|out| out.until).min();
             return Taken::Nothing { until: until.filter(|_| room == 0) };
         }
-        let chosen = self.choose_again(now, want);
+        let chosen = self.choose_again(now, want, &overdue);
         let unmarked: Vec<_> = chosen
             .iter()
             .map(|&at| &self.again[at])
@@ -40,10 +42,11 @@ impl State {
             chosen.into_iter().rev().filter_map(|at| self.again.remove(at)).collect();
         taken.reverse();
         if !self.ordered || (self.again.is_empty() && self.unresolved.is_empty()) {
-            self.take_fresh(want - taken.len(), &mut taken);
+            self.take_fresh(want - taken.len(), &overdue, &mut taken);
         }
         if taken.is_empty() {
-            return Taken::Nothing { until: self.ghosts.values().min().copied() };
+            let until = self.ghosts.values().chain(self.overdue.values()).min().copied();
+            return Taken::Nothing { until };
         }
         let mut extend = Vec::new();
         let pulled = taken.into_iter().map(|arrived| self.hand_out(arrived, now, &mut extend));
@@ -51,14 +54,30 @@ impl State {
         Taken::Messages { pulled, extend }
     }
 
-    fn take_fresh(&mut self, want: usize, taken: &mut Vec<Arrived>) {
-        if self.ghosts.is_empty() {
+    /// Of each stream the first message that was thrown away and will come again: none behind it may be handed out.
+    fn first_overdue(&self) -> HashMap<Stream, u64> {
+        let mut first = HashMap::new();
+        for &(stream, sequence) in self.overdue.keys() {
+            let least = first.entry(stream).or_insert(sequence);
+            *least = sequence.min(*least);
+        }
+        first
+    }
+
+    fn take_fresh(
+        &mut self,
+        want: usize,
+        overdue: &HashMap<Stream, u64>,
+        taken: &mut Vec<Arrived>,
+    ) {
+        if self.ghosts.is_empty() && overdue.is_empty() {
             taken.extend(self.fresh.drain(..want.min(self.fresh.len())));
             return;
         }
         let mut left = want;
         for arrived in std::mem::take(&mut self.fresh) {
-            let kept_back = self.ghosts.contains_key(&arrived.key());
+            let key = arrived.key();
+            let kept_back = self.ghosts.contains_key(&key) || is_behind(overdue, key);
             if kept_back && self.ordered {
                 left = 0;
             }
@@ -75,7 +94,12 @@ impl State {
     ///
     /// Those that may have ended the process at their last attempt, and are at the last one they have, go one at a time:
     /// whoever is in flight beside the guilty one would be given up with it.
-    fn choose_again(&self, now: Duration, want: usize) -> Vec<usize> {
+    fn choose_again(
+        &self,
+        now: Duration,
+        want: usize,
+        overdue: &HashMap<Stream, u64>,
+    ) -> Vec<usize> {
         let alive = |key: &Key| self.out.get(key).is_some_and(|out| !out.waits && out.until > now);
         let mut taken = self.chance.as_ref().is_some_and(alive);
         let mut blocked = false;
@@ -90,7 +114,8 @@ impl State {
                 blocked |= self.ordered;
             } else if known {
                 chosen.push(at);
-            } else if blocked || (arrived.last_chance && taken) {
+            } else if blocked || is_behind(overdue, arrived.key()) || (arrived.last_chance && taken)
+            {
                 blocked = self.ordered;
             } else {
                 taken |= arrived.last_chance;
@@ -132,17 +157,28 @@ impl State {
                     self.untried.clear();
                 }
                 self.untried.insert(arrived.key());
+                if self.ordered {
+                    self.overdue.insert(arrived.key(), arrived.since + self.ack_wait / 2 * 3);
+                }
             }
         }
-        let sources = &mut self.sources;
+        let Self { sources, overdue, ordered, ack_wait, .. } = self;
         let mut keep = |arrived: &Arrived| {
             let keep = !stale(arrived);
             if !keep {
                 sources[arrived.source].buffered -= 1;
+                if *ordered {
+                    overdue.insert(arrived.key(), arrived.since + *ack_wait / 2 * 3);
+                }
             }
             keep
         };
         self.again.retain(&mut keep);
         self.unresolved.retain(&mut keep);
     }
+}
+
+/// Whether a message stands behind one that was thrown away and will come again.
+fn is_behind(overdue: &HashMap<Stream, u64>, (stream, sequence): Key) -> bool {
+    overdue.get(&stream).is_some_and(|first| *first < sequence)
 }

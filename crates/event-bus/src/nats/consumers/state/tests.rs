@@ -291,3 +291,23 @@ fn what_was_not_handed_out_is_given_back() {
     );
     assert_eq!(state.counts(SECOND), (1, 0));
 }
+
+#[test]
+fn nothing_overtakes_what_was_thrown_away_and_comes_again() {
+    let ordered = |config: &mut ConsumerConfig| config.ordering = Some(crate::OrderingKey::Subject);
+    let mut state = state(ordered);
+    state.arrive(delivered(1, 1), Duration::ZERO);
+    state.arrive(delivered(2, 1), SECOND);
+    // The first lay here for too long, the second did not yet.
+    let now = SECOND * 15 / 2;
+    assert_eq!(take(&mut state, now, 9), [], "the first one comes again");
+    state.arrive(delivered(3, 1), now);
+    assert_eq!(take(&mut state, now, 9), []);
+    state.arrive(delivered(1, 2), SECOND * 8);
+    resolve(&mut state, None);
+    assert_eq!(take(&mut state, SECOND * 8, 1), [(1, 1)]);
+    // The second one is too old by now, too.
+    assert_eq!(take(&mut state, SECOND * 8 + SECOND / 2, 9), []);
+    // What does not come is not waited for for ever.
+    assert_eq!(take(&mut state, SECOND * 14, 9), [(3, 1)]);
+}
