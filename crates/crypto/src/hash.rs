@@ -6,7 +6,7 @@ use ring::{digest, hmac};
 /// The key of [`equal`]: it need not be secret, because both sides are hashed here and neither tag is shown.
 const EQUAL_KEY: [u8; 32] = *b"omni equal: any key does as well";
 
-/// The hash of an [`hmac`].
+/// The hash of an [`hmac()`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hash {
     /// SHA-1, only for senders that still use it; as an HMAC it is not broken.
@@ -17,7 +17,7 @@ pub enum Hash {
     Sha512,
 }
 
-/// A tag of [`hmac`]. Compare it with [`Tag::is`] and not in another way: `==` would tell where a guess is wrong.
+/// A tag of [`hmac()`]. Compare it with [`Tag::is`] and not in another way: `==` would tell where a guess is wrong.
 #[derive(Clone, Copy)]
 pub struct Tag(hmac::Tag);
 
