@@ -2,8 +2,8 @@
 //!
 //! The work is done by `omni-load`, a program of its own beside the server, so that the generator
 //! of load never shares a process with what it measures. Here both are built and the one is told
-//! where the other lies. The bus, the event log and the registry are libraries, each measured by
-//! an example of it.
+//! where the other lies. The bus, the event log, the registry and the rules are libraries, each
+//! measured by an example of it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::process::{self, Progress};
 use crate::services;
 use crate::workspace::{self, Metadata};
 
-/// `cargo xtask bench ingest|e2e|schedules|bus|log|schema`
+/// `cargo xtask bench ingest|e2e|schedules|bus|log|schema|rules`
 #[derive(Args)]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -37,7 +37,9 @@ enum Measurement {
     /// The event log on both databases: appends beside what the engine does by hand, and what a full log answers
     Log(LogRun),
     /// The registry of event types: validation, ten thousand types, comparing, refusing, checking stored events
-    Schema(SchemaRun),
+    Schema(RoundsRun),
+    /// Which rules hold for an event: beside another matcher, with up to 100,000 rules, while they change, under attack
+    Rules(RoundsRun),
 }
 
 #[derive(Args)]
@@ -57,7 +59,7 @@ struct LogRun {
 }
 
 #[derive(Args)]
-struct SchemaRun {
+struct RoundsRun {
     /// Also write the figures to this file, as JSON
     #[arg(long)]
     json: Option<PathBuf>,
@@ -93,7 +95,8 @@ pub(crate) fn run(bench: &Bench, progress: &Progress) -> Result<(), Error> {
             ("bus", run, build_example("omni-event-bus", "bench", progress)?)
         }
         Measurement::Log(run) => return log(run, progress),
-        Measurement::Schema(run) => return schema(run, progress),
+        Measurement::Schema(run) => return library("schema", "omni-registry", run, progress),
+        Measurement::Rules(run) => return library("rules", "omni-rules", run, progress),
     };
     options(&mut load, run.json.as_deref(), &[("--seconds", run.seconds), ("--rate", run.rate)]);
     progress.say(&format!("bench {name}"));
@@ -112,10 +115,11 @@ fn log(run: &LogRun, progress: &Progress) -> Result<(), Error> {
     process::run(bench.args(&run.more))
 }
 
-fn schema(run: &SchemaRun, progress: &Progress) -> Result<(), Error> {
-    let mut bench = build_example("omni-registry", "bench-schema", progress)?;
+/// Runs the bench of a library that measures in rounds and needs no service.
+fn library(name: &str, package: &str, run: &RoundsRun, progress: &Progress) -> Result<(), Error> {
+    let mut bench = build_example(package, &format!("bench-{name}"), progress)?;
     options(&mut bench, run.json.as_deref(), &[("--rounds", run.rounds)]);
-    progress.say("bench schema");
+    progress.say(&format!("bench {name}"));
     process::run(&mut bench)
 }
 

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::process::{self, Progress};
 use crate::services;
 
-/// `cargo xtask campaign kill|postgres|bus`
+/// `cargo xtask campaign kill|postgres|bus|replicas`
 #[derive(Args)]
 pub(crate) struct Campaign {
     #[command(subcommand)]
@@ -35,6 +35,14 @@ enum Fault {
     /// Restart PostgreSQL under load, in order and as after a crash in turns
     Postgres {
         /// How often it is restarted
+        #[arg(long, default_value_t = 20)]
+        rounds: u32,
+        #[command(flatten)]
+        course: Course,
+    },
+    /// Kill three servers in turns that fire the same thousand schedules from one PostgreSQL
+    Replicas {
+        /// How often one of them is killed
         #[arg(long, default_value_t = 20)]
         rounds: u32,
         #[command(flatten)]
@@ -80,6 +88,11 @@ pub(crate) fn run(campaign: &Campaign, progress: &Progress) -> Result<(), Error>
         Fault::Postgres { rounds, course } => {
             services::provide_postgres(progress)?;
             ("postgres", rounds, course)
+        }
+        Fault::Replicas { rounds, course } => {
+            services::provide_postgres(progress)?;
+            services::provide_nats(progress)?;
+            ("replicas", rounds, course)
         }
         Fault::Bus { rounds, course } => {
             services::provide_nats(progress)?;

@@ -1,5 +1,6 @@
 //! What can be typed. Parsing only: nothing here does anything.
 
+mod automations;
 mod captures;
 mod dead_letters;
 mod events;
@@ -15,13 +16,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::automations::{Automation, LintAutomations, TestAutomation};
 pub(crate) use self::captures::{
     Capture, CapturePolicy, DeleteCaptures, ExpireCaptures, ExpungeEvent, SetCapturePolicy,
 };
 pub(crate) use self::dead_letters::{
     DeadLetter, DeadLetterFilter, ListDeadLetters, RetryDeadLetters,
 };
-pub(crate) use self::events::{EventFilter, ListEvents, TailEvents};
+pub(crate) use self::events::{EventFilter, ExplainEvent, ListEvents, TailEvents};
 pub(crate) use self::listen::Listen;
 pub(crate) use self::replays::{Replay, StartReplay};
 pub(crate) use self::schedules::{
@@ -89,7 +91,7 @@ pub(crate) enum Command {
     /// Event types: register, check what a change breaks and for whom, compare versions
     #[command(subcommand)]
     Schema(Box<Schema>),
-    /// Read and switch automations
+    /// Read and switch automations, try them out, look them over
     #[command(subcommand)]
     Automation(Automation),
     /// Sources: make them, try them out, see and release what they refused
@@ -174,6 +176,8 @@ pub(crate) enum Event {
         /// Id of the event
         id: String,
     },
+    /// Why automations ran for an event, or did not: what stood against it, and each field that did not hold
+    Explain(ExplainEvent),
     /// What an event came from and what it set off, as a tree
     Trace {
         /// Id of the event
@@ -217,27 +221,6 @@ pub(crate) struct Page {
     /// Where the page before ended
     #[arg(long)]
     pub(crate) cursor: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Automation {
-    /// All automations by name
-    List(Page),
-    /// One automation
-    Get {
-        /// Id or name
-        automation: String,
-    },
-    /// Let an automation run
-    Enable {
-        /// Id or name
-        automation: String,
-    },
-    /// Keep an automation from running
-    Disable {
-        /// Id or name
-        automation: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -104,6 +104,21 @@ pub(crate) fn schedule(value: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// The automations in a file, as they are sent to the server: its documents, or one definition that stands there by itself.
+pub(crate) fn automations(file: &Path) -> Result<Vec<Value>, Error> {
+    let (name, text) = (file.display().to_string(), text::load(file)?);
+    let mut values = text::parse(&name, &text);
+    let is_bare = |value: &Value| value.get("kind").is_none() && value.get("actions").is_some();
+    if let [Ok(value)] = values.as_mut_slice()
+        && is_bare(value)
+    {
+        return Ok(vec![value.take()]);
+    }
+    let documents = read_text(&name, &text)?.into_iter();
+    let automations = documents.filter(|document| document.kind == Kind::Automation);
+    Ok(automations.map(|document| Value::Object(document.spec)).collect())
+}
+
 /// Reads one text that has no file of its own.
 pub(crate) fn read_text(name: &str, text: &str) -> Result<Vec<Document>, Error> {
     let mut documents = Vec::new();

@@ -9,6 +9,7 @@ pub(crate) mod captures;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod executions;
+pub(crate) mod explain;
 pub(crate) mod publish;
 pub(crate) mod registry;
 pub(crate) mod replays;
@@ -18,6 +19,7 @@ pub(crate) mod schema_check;
 pub(crate) mod sources;
 pub(crate) mod tail;
 pub(crate) mod trace;
+pub(crate) mod trials;
 
 use uuid::Uuid;
 

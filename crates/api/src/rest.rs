@@ -7,6 +7,7 @@ pub(crate) mod captures;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod executions;
+pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod openapi;
 pub(crate) mod publish;

@@ -127,6 +127,7 @@ pub(crate) fn all() -> Vec<Route> {
         rest::publish::routes(),
         rest::captures::routes(),
         rest::trace::routes(),
+        rest::explain::routes(),
         rest::replays::routes(),
         rest::types::routes(),
         rest::schema_check::routes(),

@@ -13,7 +13,11 @@ use omni_store::{
 };
 use uuid::Uuid;
 
-use crate::{Automation, Definition, Error, Execution, Refresher, cache::Cache, compiled::compile};
+use crate::{
+    Automation, Definition, Error, Execution, Refresher,
+    cache::Cache,
+    compiled::{Compiled, compile},
+};
 
 /// Defines automations and looks up what they did; a clone is cheap and shares everything.
 #[derive(Clone, Debug)]
@@ -67,6 +71,10 @@ impl Automations {
         &self.inner.store
     }
 
+    pub(crate) fn actions(&self) -> &Actions {
+        &self.inner.actions
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.inner.clock
     }
@@ -96,11 +104,12 @@ impl Automations {
             updated_at: now,
             created_by: by.map(str::to_owned),
         };
-        let row = self.checked_row(&automation)?;
+        let compiled = self.compiled(automation.clone())?;
+        let change = self.inner.cache.change().await;
         let mut conn = self.inner.store.write().await?;
-        rows::insert(&mut conn, &row).await.map_err(named)?;
+        rows::insert(&mut conn, &to_row(&automation)).await.map_err(named)?;
         drop(conn);
-        self.reload().await?;
+        change.put(&self.inner.store, compiled).await;
         Ok(automation)
     }
 
@@ -158,15 +167,17 @@ impl Automations {
             updated_at: self.inner.clock.now().trunc_subsecs(3),
             ..current
         };
-        let row = self.checked_row(&automation)?;
+        let (row, compiled) = (to_row(&automation), self.compiled(automation.clone())?);
+        let change = self.inner.cache.change().await;
         let mut conn = self.inner.store.write().await?;
-        let changed = rows::update(&mut conn, &row, current.version).await.map_err(named)?;
+        let changed = rows::update(&mut conn, &row, row.version - 1).await.map_err(named)?;
         drop(conn);
         if !changed {
+            drop(change);
             let found = self.get(org, id).await?;
             return found.map_or(Ok(None), |now| Err(Error::Stale { current: now.version }));
         }
-        self.reload().await?;
+        change.put(&self.inner.store, compiled).await;
         Ok(Some(automation))
     }
 
@@ -181,14 +192,20 @@ impl Automations {
         enabled: bool,
     ) -> Result<Option<Automation>, Error> {
         let now = self.inner.clock.now().trunc_subsecs(3);
-        let mut conn = self.inner.store.write().await?;
+        let store = &self.inner.store;
+        let change = self.inner.cache.change().await;
+        let mut conn = store.write().await?;
         let found = rows::set_enabled(&mut conn, org.as_str(), id, enabled, now).await?;
+        let row = if found { rows::get(&mut conn, org.as_str(), id).await? } else { None };
         drop(conn);
-        if !found {
-            return Ok(None);
+        let Some(row) = row else { return Ok(None) };
+        let automation = from_row(row)?;
+        match self.compiled(automation.clone()) {
+            Ok(compiled) => change.put(store, compiled).await,
+            // Switching off what does not run any more is no reason to complain, and reading it again says what is wrong.
+            Err(_) => change.remove(store, id).await,
         }
-        self.reload().await?;
-        self.get(org, id).await
+        Ok(Some(automation))
     }
 
     /// Deletes an automation; what it did stays. Returns whether it was there.
@@ -196,10 +213,14 @@ impl Automations {
     /// # Errors
     /// When the store fails.
     pub async fn delete(&self, org: &Org, id: Uuid) -> Result<bool, Error> {
-        let mut conn = self.inner.store.write().await?;
+        let store = &self.inner.store;
+        let change = self.inner.cache.change().await;
+        let mut conn = store.write().await?;
         let found = rows::delete(&mut conn, org.as_str(), id).await?;
         drop(conn);
-        self.reload().await?;
+        if found {
+            change.remove(store, id).await;
+        }
         Ok(found)
     }
 
@@ -227,10 +248,8 @@ impl Automations {
         Ok(executions::get(&mut conn, org.as_str(), id).await?.map(Execution::from_row))
     }
 
-    fn checked_row(&self, automation: &Automation) -> Result<AutomationRow, Error> {
-        let row = to_row(automation);
-        compile(automation.clone(), &self.inner.actions).map_err(Error::Invalid)?;
-        Ok(row)
+    fn compiled(&self, automation: Automation) -> Result<Compiled, Error> {
+        compile(automation, &self.inner.actions).map_err(Error::Invalid)
     }
 }
 

@@ -1,4 +1,6 @@
-//! A definition made ready to run: conditions and templates compiled, actions looked up.
+//! A definition made ready to run: pattern, conditions and templates compiled, actions looked up.
+
+mod shape;
 
 use std::{
     sync::{
@@ -10,18 +12,11 @@ use std::{
 
 use omni_actions::{Action, Actions};
 use omni_retry::Policy;
-use omni_rules::Conditions;
+use omni_rules::Filter;
 use omni_transform::Template;
 
 use crate::{ActionSpec, Automation, Definition, OnError, Problem};
 
-/// Longest name, in bytes.
-const NAME_LEN_MAX: usize = 200;
-/// What an event consists of, as conditions see it.
-const ROOTS: [&str; 8] =
-    ["id", "type", "source", "time", "receivedAt", "payload", "schemaVersion", "metadata"];
-/// Most actions of one automation.
-const ACTIONS_MAX: usize = 32;
 /// How long one try of an action may take unless it says otherwise.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// The longest timeout that may be asked for; what takes longer is a workflow.
@@ -31,7 +26,8 @@ const TIMEOUT_MAX: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) automation: Automation,
-    pub(crate) conditions: Conditions,
+    /// What must hold besides the type of the event; the index of rules shares it.
+    pub(crate) filter: Arc<Filter>,
     pub(crate) actions: Vec<CompiledAction>,
     pub(crate) skips: Skips,
 }
@@ -71,52 +67,59 @@ impl std::fmt::Debug for CompiledAction {
 
 /// Checks a definition and makes it ready; every fault is reported, not only the first.
 pub(crate) fn compile(automation: Automation, actions: &Actions) -> Result<Compiled, Vec<Problem>> {
-    let mut problems = Vec::new();
-    check_shape(&automation.definition, &mut problems);
-    let conditions = match Conditions::compile(&automation.definition.trigger_conditions) {
-        Ok(conditions) => Some(conditions),
-        Err(found) => {
-            problems.extend(found.into_iter().map(|p| Problem {
-                pointer: format!("/triggerConditions{}", p.pointer),
-                message: p.message,
-            }));
-            None
-        }
-    };
-    let specs = automation.definition.actions.iter().enumerate();
-    let compiled: Vec<_> = specs
-        .filter_map(|(index, spec)| compile_action(index, spec, actions, &mut problems))
-        .collect();
-    match conditions {
-        Some(conditions) if problems.is_empty() => {
-            Ok(Compiled { automation, conditions, actions: compiled, skips: Skips::default() })
-        }
-        _ => Err(problems),
+    let (filter, actions) = try_compile(&automation.definition, actions)?;
+    Ok(Compiled { automation, filter: Arc::new(filter), actions, skips: Skips::default() })
+}
+
+/// The same for a definition that is not saved.
+pub(crate) fn try_compile(
+    definition: &Definition,
+    actions: &Actions,
+) -> Result<(Filter, Vec<CompiledAction>), Vec<Problem>> {
+    match parts(definition, actions) {
+        (Some(filter), actions, problems) if problems.is_empty() => Ok((filter, actions)),
+        (_, _, problems) => Err(problems),
     }
 }
 
-fn check_shape(definition: &Definition, problems: &mut Vec<Problem>) {
-    let mut fault = |pointer: &str, message: String| {
-        problems.push(Problem { pointer: pointer.to_owned(), message });
-    };
-    let name = &definition.name;
-    if name.trim().is_empty() || name.len() > NAME_LEN_MAX || name.contains(char::is_control) {
-        fault("/name", format!("a name has 1 to {NAME_LEN_MAX} bytes and no control characters"));
+/// What keeps a definition from running.
+pub(crate) fn problems_of(definition: &Definition, actions: &Actions) -> Vec<Problem> {
+    parts(definition, actions).2
+}
+
+fn parts(
+    definition: &Definition,
+    actions: &Actions,
+) -> (Option<Filter>, Vec<CompiledAction>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    shape::check(definition, &mut problems);
+    let filter = filter(definition).map_err(|found| problems.extend(found)).ok();
+    let specs = definition.actions.iter().enumerate();
+    let compiled = specs
+        .filter_map(|(index, spec)| compile_action(index, spec, actions, &mut problems))
+        .collect();
+    (filter, compiled, problems)
+}
+
+/// Compiles what must hold besides the type of the event.
+pub(crate) fn filter(definition: &Definition) -> Result<Filter, Vec<Problem>> {
+    let Definition { trigger_pattern, trigger_conditions, .. } = definition;
+    let compiled = Filter::compile(trigger_pattern.as_ref(), trigger_conditions);
+    compiled.map_err(|found| found.into_iter().map(problem).collect())
+}
+
+/// A problem of a filter, at its place in the definition.
+fn problem(found: omni_rules::Problem) -> Problem {
+    Problem { pointer: place(&found.pointer), message: found.message }
+}
+
+/// Where the author of a definition finds what is said of its filter.
+pub(crate) fn place(pointer: &str) -> String {
+    if let Some(rest) = pointer.strip_prefix("/pattern") {
+        return format!("/triggerPattern{rest}");
     }
-    for (index, condition) in definition.trigger_conditions.iter().enumerate() {
-        // A field that begins elsewhere would never be there, and the automation would never run.
-        let root = condition.field.split(['.', '[']).next().unwrap_or_default();
-        if root != "$" && !ROOTS.contains(&root) {
-            let (roots, field) = (ROOTS.join(", "), &condition.field);
-            let message = format!(
-                "a field begins with one of {roots}; for the payload write `payload.{field}`"
-            );
-            fault(&format!("/triggerConditions/{index}/field"), message);
-        }
-    }
-    if definition.actions.is_empty() || definition.actions.len() > ACTIONS_MAX {
-        fault("/actions", format!("1 to {ACTIONS_MAX} actions"));
-    }
+    let rest = pointer.strip_prefix("/conditions").unwrap_or(pointer);
+    format!("/triggerConditions{rest}")
 }
 
 fn compile_action(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use omni_events::{Org, TypePattern};
 use omni_retry::Policy;
-use omni_rules::Condition;
+use omni_rules::{Condition, Pattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,9 @@ pub struct Definition {
     pub description: Option<String>,
     /// The event type that triggers it, or a pattern: `message.*`, `custom.webhook.>`.
     pub trigger_event_type: TypePattern,
+    /// What the event must look like besides: `{"payload": {"total": [{"numeric": [">=", 1000]}]}}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger_pattern: Option<Pattern>,
     /// What must hold besides; all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trigger_conditions: Vec<Condition>,

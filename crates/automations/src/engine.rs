@@ -20,6 +20,7 @@ use crate::{
     Automations,
     handling::Handling,
     in_hand::InHand,
+    matching::Desk,
     plan::Runner,
     recorder::{Recorder, WAITING_MAX},
 };
@@ -58,8 +59,10 @@ pub struct EngineStats {
     pub succeeded: AtomicU64,
     /// Executions with a failed action.
     pub failed: AtomicU64,
-    /// Automations of the right type whose conditions did not hold.
+    /// Automations of the right type whose pattern or conditions did not hold.
     pub skipped: AtomicU64,
+    /// Those of them that could not be decided within the limits of work.
+    pub undecided: AtomicU64,
     /// Events found done already when they were delivered again.
     pub repeated: AtomicU64,
 }
@@ -126,6 +129,7 @@ impl Engine {
         tokio::spawn(in_hand.clone().keep(self.clock.clone(), ended));
         let drain_max = self.config.drain_max;
         let handling = Handling::new(self, in_hand, record);
+        let mut desk = Desk::default();
         loop {
             let batch = tokio::select! {
                 biased;
@@ -136,7 +140,9 @@ impl Engine {
                 }
                 batch = consumer.next_batch(BATCH_MAX) => batch,
             };
-            if batch.is_empty() || stop.run_until_cancelled(handling.take(batch)).await.is_none() {
+            let is_over = batch.is_empty();
+            let taken = stop.run_until_cancelled(handling.take(batch, &mut desk));
+            if is_over || taken.await.is_none() {
                 break;
             }
         }

@@ -1,9 +1,11 @@
 //! What can go wrong with a definition.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One fault in a definition, with the place it stands at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DefinitionProblem")]
 pub struct Problem {
     /// JSON Pointer into the definition (RFC 6901).
     pub pointer: String,
@@ -27,6 +29,9 @@ pub enum Error {
         /// The version it has.
         current: i32,
     },
+    /// Comparing automations broke off: a fault of ours.
+    #[error("comparing automations broke off")]
+    Broken(#[from] tokio::task::JoinError),
     /// The store failed.
     #[error("automations could not be read or saved")]
     Store(#[from] omni_store::Error),

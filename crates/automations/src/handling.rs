@@ -7,7 +7,7 @@ mod before;
 
 use std::{
     any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -15,7 +15,7 @@ use std::{
 use futures_util::FutureExt as _;
 use omni_event_bus::Delivery;
 use omni_events::Event;
-use omni_rules::{Leaf, RuleIndex};
+use omni_rules::RuleIndex;
 use omni_store::executions::{Done, ExecutionRow, NewOutcome};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -27,15 +27,12 @@ use crate::{
     compiled::Compiled,
     in_hand::InHand,
     letters::letters,
-    plan::document,
+    matching::{Decision, Desk, Matched, UNDECIDED, Verdict, document},
     recorder::Settled,
     replaying,
     room::{Room, Rooms},
     trying::Patience,
 };
-
-/// Skipped executions written per automation and second; more are only counted.
-const SKIPS_PER_SECOND: u64 = 5;
 
 /// What the events of one engine share.
 #[derive(Debug)]
@@ -51,14 +48,11 @@ pub(crate) struct Handling {
     abandon: CancellationToken,
 }
 
-/// An automation and whether its conditions hold.
-type Decision = (Arc<Compiled>, bool);
-
 /// An event with candidates, on its way.
 struct Work {
     event: Event,
     attempt: u32,
-    decisions: Vec<Decision>,
+    matched: Matched,
     /// Made again when the event had to wait for room, so that what waits is small.
     ready: Option<(Room, Value)>,
 }
@@ -76,7 +70,7 @@ impl Handling {
     }
 
     /// Matches a batch on the consume path; plans run in tasks of their own.
-    pub(crate) async fn take(self: &Arc<Self>, batch: Vec<Delivery>) {
+    pub(crate) async fn take(self: &Arc<Self>, batch: Vec<Delivery>, desk: &mut Desk) {
         self.engine.stats.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
         // All at once, so that none waits here without the bus being told.
         let mut events = Vec::with_capacity(batch.len());
@@ -96,30 +90,39 @@ impl Handling {
         }
         let index = self.engine.automations.cache().index();
         for (event, attempt) in events {
-            self.begin(&index, event, attempt).await;
+            self.begin(&index, desk, event, attempt).await;
         }
     }
 
-    async fn begin(self: &Arc<Self>, index: &RuleIndex<Arc<Compiled>>, event: Event, attempt: u32) {
-        let org = event.metadata.org.as_str();
-        let mut candidates = index.candidates(org, event.event_type.as_str());
-        if event.metadata.replay.is_some() {
-            candidates.retain(|compiled| replaying::is_for(&event, compiled.automation.id));
-        }
-        if candidates.is_empty() {
-            let mut done = self.done(&event, attempt, &[], Vec::new());
-            if let Some(fault) = replaying::fault_without_candidates(&event) {
-                "failed".clone_into(&mut done.outcome.status);
-                done.outcome.error = Some(fault);
-            }
-            return self.record(Settled::new(event.id, Some(done))).await;
-        }
-        match decide(&candidates, &event) {
-            Ok((document, decisions)) => {
+    async fn begin(
+        self: &Arc<Self>,
+        index: &RuleIndex<Arc<Compiled>>,
+        desk: &mut Desk,
+        event: Event,
+        attempt: u32,
+    ) {
+        let second = self.engine.clock.elapsed().as_secs();
+        let matched = desk.matching(index, &event, second);
+        let matched = matched.and_then(|matched| {
+            let needed = !matched.decisions.is_empty();
+            Ok((needed.then(|| document(&event)).transpose()?, matched))
+        });
+        match matched {
+            Ok((Some(document), matched)) => {
                 let ready = self.rooms.try_enter(&event).map(|room| (room, document));
-                let work = Work { event, attempt, decisions, ready };
+                let work = Work { event, attempt, matched, ready };
                 let handling = self.clone();
                 self.plans.spawn(async move { handling.carry_out(work).await });
+            }
+            Ok((None, matched)) => {
+                self.count(&matched);
+                let mut done = self.done(&event, attempt, &[], Vec::new());
+                let unheard = || replaying::fault_without_candidates(&event);
+                if let Some(fault) = (!matched.is_heard()).then(unheard).flatten() {
+                    "failed".clone_into(&mut done.outcome.status);
+                    done.outcome.error = Some(fault);
+                }
+                self.record(Settled::new(event.id, Some(done))).await;
             }
             Err(reason) => {
                 tracing::error!(event = %event.id, reason, "no automation could be judged on an event");
@@ -129,6 +132,13 @@ impl Handling {
                 self.record(Settled::new(event.id, Some(done))).await;
             }
         }
+    }
+
+    /// Counts the automations that listen and did not run, most of which nothing is written about.
+    fn count(&self, matched: &Matched) {
+        let stats = &self.engine.stats;
+        stats.skipped.fetch_add(matched.skipped as u64, Ordering::Relaxed);
+        stats.undecided.fetch_add(matched.undecided as u64, Ordering::Relaxed);
     }
 
     async fn record(&self, settled: Settled) {
@@ -155,16 +165,18 @@ impl Handling {
 
     /// `None` when the process stops before anything has begun, or before it could be told.
     async fn handle(&self, work: Work) -> Option<Settled> {
-        let Work { event, attempt, decisions, ready } = work;
+        let Work { event, attempt, matched, ready } = work;
         let (_room, document) = if let Some(ready) = ready {
             ready
         } else {
             let room = self.closing.run_until_cancelled(self.rooms.enter(&event)).await??;
             (room, document(&event).unwrap_or_default())
         };
-        let Some(before) = self.look_back(&event, attempt, &decisions).await? else {
+        let Some(before) = self.look_back(&event, attempt, &matched.decisions).await? else {
             return Some(Settled::new(event.id, None));
         };
+        self.count(&matched);
+        let decisions = matched.decisions;
         let executions = self.run_plan(&event, &document, decisions, &before).await?;
         let done = self.done(&event, attempt, &before.executions, executions);
         Some(Settled::new(event.id, Some(done)))
@@ -181,33 +193,32 @@ impl Handling {
         let Engine { runner, stats, clock, log, .. } = &self.engine;
         let mut executions = Vec::with_capacity(decisions.len());
         let mut patience = Patience::new(clock.elapsed());
-        for (compiled, holds) in decisions {
+        for (compiled, verdict) in decisions {
             // Whichever version ran then has decided this event.
             let has_decided = |row: &ExecutionRow| row.automation_id == compiled.automation.id;
             if before.executions.iter().any(has_decided) {
                 continue;
             }
-            if holds {
-                // Boxed, so that an event that waits for room does not hold the place of what it will do.
-                let subject = (event, document);
-                let run = runner.run(&compiled, subject, &before.earlier, &mut patience);
-                let row = Box::pin(run).await;
-                let counter = if is_failure(&row) { &stats.failed } else { &stats.succeeded };
-                counter.fetch_add(1, Ordering::Relaxed);
-                if let Some(log) = log.as_ref().filter(|_| announcing::is_told(&compiled, event)) {
-                    let about = (event, &*compiled, &row);
-                    if !Box::pin(announcing::announce(log, &**clock, about)).await {
-                        return None;
-                    }
-                }
-                executions.push(row);
-            } else {
-                stats.skipped.fetch_add(1, Ordering::Relaxed);
-                if compiled.skips.admit(clock.elapsed().as_secs(), SKIPS_PER_SECOND) {
-                    let why = compiled.conditions.explain(document);
-                    executions.push(runner.skip(&compiled, event, first_miss(&why)));
+            if verdict != Verdict::Runs {
+                let proof = compiled.filter.explain(document);
+                // One rule by itself may be decided where all of them together were too much.
+                let why = if proof.matched { UNDECIDED.to_owned() } else { proof.summary() };
+                executions.push(runner.skip(&compiled, event, Some(why)));
+                continue;
+            }
+            // Boxed, so that an event that waits for room does not hold the place of what it will do.
+            let subject = (event, document);
+            let run = runner.run(&compiled, subject, &before.earlier, &mut patience);
+            let row = Box::pin(run).await;
+            let counter = if is_failure(&row) { &stats.failed } else { &stats.succeeded };
+            counter.fetch_add(1, Ordering::Relaxed);
+            if let Some(log) = log.as_ref().filter(|_| announcing::is_told(&compiled, event)) {
+                let about = (event, &*compiled, &row);
+                if !Box::pin(announcing::announce(log, &**clock, about)).await {
+                    return None;
                 }
             }
+            executions.push(row);
         }
         Some(executions)
     }
@@ -254,20 +265,6 @@ impl Handling {
     }
 }
 
-/// Judges every candidate. What makes one of them panic would do so at every try, so it is an answer and no crash.
-fn decide(candidates: &[&Arc<Compiled>], event: &Event) -> Result<(Value, Vec<Decision>), String> {
-    let judge = || {
-        let document = document(event)?;
-        let decisions = candidates
-            .iter()
-            .map(|&compiled| (compiled.clone(), compiled.conditions.evaluate(&document)))
-            .collect();
-        Ok((document, decisions))
-    };
-    catch_unwind(AssertUnwindSafe(judge))
-        .unwrap_or_else(|panic| Err(format!("a condition panicked: {}", message_of(&*panic))))
-}
-
 pub(crate) fn is_failure(row: &ExecutionRow) -> bool {
     row.status == ExecutionStatus::Failed.as_str()
 }
@@ -276,15 +273,4 @@ pub(crate) fn is_failure(row: &ExecutionRow) -> bool {
 pub(crate) fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
-}
-
-/// Says which condition did not hold, and what was there instead.
-fn first_miss(leaves: &[Leaf]) -> Option<String> {
-    let leaf = leaves.iter().find(|leaf| !leaf.matched)?;
-    let actual = leaf.actual.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
-    let actual: String = actual.chars().take(200).collect();
-    Some(format!(
-        "{} {} {} does not hold: found {actual}",
-        leaf.field, leaf.operator, leaf.expected
-    ))
 }

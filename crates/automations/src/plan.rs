@@ -30,12 +30,6 @@ pub(crate) struct Runner {
     pub(crate) store: Store,
 }
 
-/// The event as conditions and templates see it. Its payload may be valid JSON and still not fit into a tree: a number
-/// beyond all floats.
-pub(crate) fn document(event: &Event) -> Result<Value, String> {
-    serde_json::to_value(event).map_err(|error| format!("the payload cannot be read: {error}"))
-}
-
 /// The key of an effect: the same for every delivery of the event and for every replay that does not ask for more,
 /// different for every action.
 fn effect_key(event: &Event, compiled: &Compiled, index: usize) -> String {
@@ -55,10 +49,7 @@ impl Runner {
     ) -> ExecutionRow {
         let began = (self.clock.now(), self.clock.elapsed());
         let mut results: Vec<ActionResult> = Vec::with_capacity(compiled.actions.len());
-        let mut scope = json!({
-            "event": document, "payload": document["payload"], "input": document["payload"],
-            "metadata": document["metadata"], "actions": [], "env": {},
-        });
+        let mut scope = scope(document);
         let (mut stopped, mut taken_over) = (false, false);
         for (index, action) in compiled.actions.iter().enumerate() {
             let known = earlier.result(compiled.automation.id, index, action);
@@ -124,6 +115,14 @@ impl Runner {
             created_at: began.trunc_subsecs(3),
         }
     }
+}
+
+/// What templates can name before the first action has run.
+pub(crate) fn scope(document: &Value) -> Value {
+    json!({
+        "event": document, "payload": document["payload"], "input": document["payload"],
+        "metadata": document["metadata"], "actions": [], "env": {},
+    })
 }
 
 /// The results as they are kept: those that are too long are left out, with their size.

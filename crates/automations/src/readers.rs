@@ -4,7 +4,7 @@
 //! is listed with all of them.
 
 use omni_events::{EventType, Org, TypePattern};
-use omni_rules as rules;
+use omni_rules::{self as rules, Filter};
 use omni_schema::Step;
 use omni_store::automations::{self as rows, AutomationRow};
 use omni_transform::{self as transform, Template};
@@ -38,7 +38,7 @@ pub struct Read {
     pub paths: Vec<Vec<Step>>,
     /// The path as its author wrote it; of a JSONPath that reads several, each by itself.
     pub text: String,
-    /// Where it stands in the definition: `condition 2`, `action 1 (webhook): body`.
+    /// Where it stands in the definition: `pattern`, `condition 2`, `action 1 (webhook): body`.
     pub place: String,
 }
 
@@ -121,6 +121,12 @@ impl Automations {
 /// Everything of the payload that a definition reads.
 fn reads(definition: &Definition) -> Vec<Read> {
     let mut reads = Vec::new();
+    let pattern = definition.trigger_pattern.as_ref();
+    let filter = pattern.and_then(|pattern| Filter::compile(Some(pattern), &[]).ok());
+    // What does not compile does not run.
+    for path in filter.map(|filter| filter.reads()).unwrap_or_default() {
+        reads.extend(read(within_payload(&path), shown(&path), "pattern".to_owned()));
+    }
     for (index, condition) in definition.trigger_conditions.iter().enumerate() {
         let paths = rules::reads(&condition.field);
         let is_one = paths.len() == 1;
@@ -190,11 +196,16 @@ fn meanings(path: &[rules::Step]) -> Vec<Vec<Step>> {
             rules::Step::Number(name) => vec![Some(Step::Item), Some(Step::Name(name.clone()))],
             rules::Step::Item => vec![Some(Step::Item)],
             rules::Step::Each => vec![Some(Step::Item), Some(Step::Any)],
+            // A field that lies in no array comes first, and stands for all when there are too many.
+            rules::Step::Items => vec![None, Some(Step::Item)],
             rules::Step::Descend => vec![None, Some(Step::Any)],
         };
         if places.len() * steps.len() > MEANINGS_MAX {
-            // The widest of them is no place that is not read.
-            steps.drain(..steps.len() - 1);
+            match step {
+                rules::Step::Items => steps.truncate(1),
+                // The widest of them is no place that is not read.
+                _ => drop(steps.drain(..steps.len() - 1)),
+            }
         }
         let grown = |place: &Vec<Step>| {
             let with = |step: &Option<Step>| place.iter().cloned().chain(step.clone()).collect();
@@ -216,6 +227,8 @@ fn shown(path: &[rules::Step]) -> String {
                 text.push_str(name);
             }
             rules::Step::Item | rules::Step::Each => text.push_str("[*]"),
+            // A pattern does not say whether there are arrays.
+            rules::Step::Items => {}
             rules::Step::Descend => text.push_str(".."),
         }
     }

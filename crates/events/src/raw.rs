@@ -3,19 +3,23 @@
 //! A payload is checked once, when it enters, and never parsed into a tree on its way: number text, key order and big
 //! integers arrive as they left. Whoever needs a tree asks for one with [`Payload::to_value`].
 
-use std::fmt;
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 /// Deepest nesting of arrays and objects that is accepted: the 128th level is where parsers downstream refuse, and
 /// deeper documents overflow the stack of those that do not.
 pub const DEPTH_MAX: usize = 127;
+/// Objects with more names than this get a set of them; in smaller ones each name is compared with those before it.
+const NAMES_COMPARED_MAX: usize = 16;
+/// So much of a name is shown in a message, in characters.
+const NAME_SHOWN_MAX: usize = 100;
 
 /// Valid JSON text of bounded depth, kept byte for byte; a clone shares the bytes.
 #[derive(Clone, PartialEq, Eq, JsonSchema)]
@@ -41,19 +45,46 @@ impl Payload {
     ///
     /// # Errors
     /// When the bytes are not UTF-8, not one JSON document, nested deeper than [`DEPTH_MAX`], or hold what no reader can
-    /// represent: half a surrogate pair, a number beyond a double. Such an event could not be shown to any rule.
+    /// represent: half a surrogate pair, a number beyond a double. Such an event could not be shown to any rule. Also when
+    /// an object has one name twice (RFC 7493, 2.3): readers disagree about which counts, so a rule would judge one and an
+    /// action use the other.
     pub fn parse(bytes: Bytes) -> Result<Self, InvalidJson> {
         // The depth comes first: it is a scan without recursion, so no hostile document reaches a parser.
         if let Some(offset) = too_deep(&bytes) {
             return Err(fault(&bytes, offset, format!("JSON is nested deeper than {DEPTH_MAX}")));
         }
-        match serde_json::from_slice::<Readable>(&bytes) {
-            Ok(Readable) => Ok(Self(bytes)),
+        let mut names = Names::default();
+        match read(&bytes, &mut names) {
+            Ok(()) => Ok(Self(bytes)),
+            Err(error) => {
+                let mut offset = offset_of(&bytes, error.line(), error.column());
+                let message = if let Some(name) = names.twice {
+                    offset = opening_quote(&bytes, offset);
+                    let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
+                    format!("an object has the name `{}` twice", shown.escape_debug())
+                } else {
+                    let text = error.to_string();
+                    text.split(" at line ").next().unwrap_or(&text).to_owned()
+                };
+                Err(fault(&bytes, offset, message))
+            }
+        }
+    }
+
+    /// Takes bytes that [`Payload::parse`] has checked before, or an earlier version of it that let a name be twice in one
+    /// object: what is kept stays readable.
+    ///
+    /// # Errors
+    /// When the bytes are no JSON, or nested deeper than [`DEPTH_MAX`]: then they are not what was kept.
+    pub fn kept(bytes: Bytes) -> Result<Self, InvalidJson> {
+        if let Some(offset) = too_deep(&bytes) {
+            return Err(fault(&bytes, offset, format!("JSON is nested deeper than {DEPTH_MAX}")));
+        }
+        match serde_json::from_slice::<&RawValue>(&bytes) {
+            Ok(_) => Ok(Self(bytes)),
             Err(error) => {
                 let offset = offset_of(&bytes, error.line(), error.column());
-                let text = error.to_string();
-                let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-                Err(fault(&bytes, offset, message))
+                Err(fault(&bytes, offset, error.to_string()))
             }
         }
     }
@@ -88,55 +119,130 @@ impl Payload {
     }
 }
 
-/// A document that can be parsed into a tree; checks it without building one.
-struct Readable;
+/// Reads a whole document without building a tree of it.
+fn read<'de>(bytes: &'de [u8], names: &mut Names<'de>) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    Readable(names).deserialize(&mut deserializer)?;
+    deserializer.end()
+}
 
-impl<'de> Deserialize<'de> for Readable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+/// The names of the objects that are being read, the outer ones first.
+#[derive(Default)]
+struct Names<'de> {
+    open: Vec<Cow<'de, str>>,
+    /// The name that one object has twice, once that is found.
+    twice: Option<Cow<'de, str>>,
+}
+
+/// A document that can be parsed into a tree, in which no object has a name twice; checks it without building one.
+struct Readable<'n, 'de>(&'n mut Names<'de>);
+
+impl<'de> DeserializeSeed<'de> for Readable<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Readable {
-    type Value = Self;
+impl<'de> Visitor<'de> for Readable<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Self>()?.is_some() {}
-        Ok(self)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Readable(self.0))?.is_some() {}
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        while fields.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let names = self.0;
+        let first = names.open.len();
+        let mut many = HashSet::new();
+        while let Some(Name(name)) = fields.next_key()? {
+            let is_twice = if many.is_empty() {
+                names.open[first..].contains(&name)
+            } else {
+                !many.insert(name.clone())
+            };
+            if is_twice {
+                names.twice = Some(name);
+                return Err(serde::de::Error::custom("a name is there twice"));
+            }
+            if many.is_empty() {
+                names.open.push(name);
+                if names.open.len() - first > NAMES_COMPARED_MAX {
+                    many.extend(names.open.drain(first..));
+                }
+            }
+            fields.next_value_seed(Readable(names))?;
+        }
+        names.open.truncate(first);
+        Ok(())
     }
+}
+
+/// The name of a member, as it is once escapes are read.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsName;
+        impl<'de> Visitor<'de> for AsName {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(AsName)
+    }
+}
+
+/// Where the string begins that ends just before or at an offset: at the nearest quote that is not escaped.
+fn opening_quote(bytes: &[u8], offset: usize) -> usize {
+    let before = bytes.get(..=offset).unwrap_or(bytes);
+    let is_quote = |at: usize| {
+        let slashes = bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        bytes[at] == b'"' && slashes % 2 == 0
+    };
+    let mut quotes = (0..before.len()).rev().filter(|at| is_quote(*at));
+    let closing = quotes.next().unwrap_or(offset);
+    quotes.next().unwrap_or(closing)
 }
 
 /// The offset of the bracket that nests too deep, if any; brackets inside strings do not count.
@@ -224,14 +330,14 @@ mod tests {
 
     #[test]
     fn bytes_stay_as_sent() {
-        let text = r#" { "b": 1.50, "a": 9007199254740993, "b": "\u0041" } "#;
+        let text = r#" { "b": 1.50, "a": 9007199254740993, "c": "\u0041" } "#;
         let payload = Payload::parse(text.as_bytes().to_vec().into()).unwrap();
         assert_eq!(payload.as_str(), text);
         let json = serde_json::to_string(&serde_json::json!({ "n": 1 })).unwrap();
         assert_eq!(json, r#"{"n":1}"#);
         let wrapped = serde_json::to_string(&[&payload]).unwrap();
         assert!(
-            wrapped.contains(r#""b": 1.50, "a": 9007199254740993, "b": "\u0041""#),
+            wrapped.contains(r#""b": 1.50, "a": 9007199254740993, "c": "\u0041""#),
             "{wrapped}"
         );
     }
@@ -281,18 +387,59 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_in_an_object_once() {
+        for (text, name, offset) in [
+            (r#"{"a": 1, "b": 2, "a": 3}"#, "a", 17),
+            (r#"[{"a": {"b": 1, "b": 1}}]"#, "b", 16),
+            (r#"{"a" : 1,"\u0061":2}"#, "a", 9),
+            (r#"{"a\"\\": 1,   "a\"\\" : 2}"#, r#"a\"\\"#, 15),
+            (r#"{"": 1, "": {}}"#, "", 8),
+            ("{\"\n\": 1}", "", 0),
+        ] {
+            let error = Payload::parse(text.into()).unwrap_err();
+            if offset > 0 {
+                assert_eq!(error.offset, offset, "{text}: {error}");
+                assert!(error.message.contains(&format!("`{name}` twice")), "{text}: {error}");
+            }
+            assert_eq!(Payload::kept(text.into()).is_ok(), offset > 0, "{text}");
+        }
+        for good in [r#"{"a": {"a": {"a": 1}}, "b": [{"a": 1}, {"a": 2}]}"#, r#"{"a": 1, "A": 2}"#]
+        {
+            assert!(Payload::parse(good.into()).is_ok(), "{good} was refused");
+        }
+    }
+
+    #[test]
+    fn large_objects_are_looked_through_as_well() {
+        let with = |count: usize, last: &str| {
+            let names: Vec<String> =
+                (0..count).map(|n| format!("\"n{n}\": {{\"x\": {n}}}, ")).collect();
+            let names = names.concat();
+            Payload::parse(format!("{{{names}\"{last}\": 1}}").into())
+        };
+        for count in [NAMES_COMPARED_MAX - 1, NAMES_COMPARED_MAX, NAMES_COMPARED_MAX + 1, 100_000] {
+            assert!(with(count, "other").is_ok());
+            for twice in ["n0".to_owned(), format!("n{}", count / 2), format!("n{}", count - 1)] {
+                let error = with(count, &twice).unwrap_err();
+                assert!(error.message.contains(&twice), "{error}");
+            }
+        }
+    }
+
+    #[test]
     fn whatever_is_accepted_can_be_read() {
         let deepest = format!("{}{}", "[".repeat(DEPTH_MAX), "]".repeat(DEPTH_MAX));
         assert!(Payload::parse(deepest.into()).unwrap().to_value().is_array());
     }
 
     proptest! {
-        /// Whatever is accepted is what serde_json accepts, and comes back unchanged.
+        /// Whatever is accepted is what serde_json accepts, and comes back unchanged; a name twice is the one difference.
         #[test]
         fn accepts_what_serde_accepts(text in "[\\[\\]{}\",:0-9a-z\\\\ .-]{0,40}") {
             let ours = Payload::parse(text.clone().into());
             let theirs = serde_json::from_str::<serde_json::Value>(&text);
-            prop_assert_eq!(ours.is_ok(), theirs.is_ok());
+            let is_twice = ours.as_ref().is_err_and(|error| error.message.ends_with(" twice"));
+            prop_assert_eq!(ours.is_ok() || is_twice, theirs.is_ok());
             if let Ok(payload) = ours {
                 prop_assert_eq!(payload.as_str(), text);
             }

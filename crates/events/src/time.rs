@@ -18,7 +18,7 @@ pub(crate) mod millis {
         time: &DateTime<Utc>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&time.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
+        serializer.serialize_str(&super::rfc3339_millis(*time))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(

@@ -1,15 +1,24 @@
 //! A list of conditions, compiled once and asked often. It must stay true that `evaluate` and `explain`
 //! give the same answer, since people debug with one what the engine does with the other.
 
+pub(crate) mod condition;
+pub(crate) mod field;
+mod jsonpath;
+pub(crate) mod question;
+pub(crate) mod reads;
+
+use std::sync::Arc;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::condition::{Condition, Operator, Problem};
-use crate::field::{Field, Selected};
+use crate::conditions::condition::{Condition, Operator, present};
+use crate::conditions::field::{Field, Selected, Step};
+use crate::conditions::question::Question;
 use crate::fuel::{Exhausted, Fuel};
+use crate::problem::Problem;
 use crate::regular::Budget;
-use crate::test::Question;
 
 /// The longest list of conditions: a longer one is a table, and belongs into one `in`.
 pub const CONDITIONS_MAX: usize = 100;
@@ -21,23 +30,24 @@ const SHOWN_MAX: usize = 1024;
 const TEXT_SHOWN_MAX: usize = 200;
 
 /// So many of the values that a JSONPath selected are shown.
-const NODES_SHOWN_MAX: usize = 16;
+pub(crate) const NODES_SHOWN_MAX: usize = 16;
 
 /// Compiled conditions; all must hold. An empty list always holds.
 #[derive(Debug, Clone, Default)]
 pub struct Conditions {
-    compiled: Vec<Compiled>,
+    compiled: Vec<Arc<Compiled>>,
 }
 
-#[derive(Debug, Clone)]
-struct Compiled {
-    condition: Condition,
+/// One condition, in its form as written and in that which is asked.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) condition: Condition,
     field: Field,
-    question: Question,
+    pub(crate) question: Question,
 }
 
 /// What one condition saw and said.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Leaf {
     /// The place in the list, from 0.
@@ -50,12 +60,12 @@ pub struct Leaf {
     pub expected: Value,
     /// What the field was: left out when absent, null when null, an array when a JSONPath selected several.
     /// A long string is cut; a large array or object is described in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
     /// Whether the condition holds.
     pub matched: bool,
     /// Why the condition could not be decided, and therefore does not hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
@@ -66,6 +76,14 @@ impl Conditions {
     ///
     /// Every problem of the list, each with a JSON Pointer into it.
     pub fn compile(list: &[Condition]) -> Result<Self, Vec<Problem>> {
+        Self::compile_within(list, &mut Budget::new())
+    }
+
+    /// The same with what other regular expressions of the rule have left.
+    pub(crate) fn compile_within(
+        list: &[Condition],
+        budget: &mut Budget,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         if list.len() > CONDITIONS_MAX {
             let message =
@@ -73,20 +91,19 @@ impl Conditions {
             return Err(vec![Problem { pointer: String::new(), message }]);
         }
         let mut compiled = Vec::with_capacity(list.len());
-        let mut budget = Budget::new();
         for (index, condition) in list.iter().enumerate() {
             let problem = |part: &str, message: String| Problem {
                 pointer: format!("/{index}/{part}"),
                 message,
             };
-            let field = Field::compile(&condition.field, &mut budget)
+            let field = Field::compile(&condition.field, budget)
                 .map_err(|message| problem("field", message));
-            let question =
-                Question::compile(condition.operator, condition.value.as_ref(), &mut budget)
-                    .map_err(|message| problem("value", message));
+            let question = Question::compile(condition.operator, condition.value.as_ref(), budget)
+                .map_err(|message| problem("value", message));
             match (field, question) {
                 (Ok(field), Ok(question)) => {
-                    compiled.push(Compiled { condition: condition.clone(), field, question });
+                    let condition = condition.clone();
+                    compiled.push(Arc::new(Compiled { condition, field, question }));
                 }
                 (field, question) => {
                     problems.extend([field.err(), question.err()].into_iter().flatten());
@@ -108,11 +125,41 @@ impl Conditions {
             .all(|compiled| compiled.ask(document, fuel).is_ok_and(|(_, holds)| holds))
     }
 
+    /// Those that an index can ask, see [`Compiled::names`].
+    pub(crate) fn indexed(&self) -> impl Iterator<Item = &Arc<Compiled>> {
+        self.compiled.iter().filter(|compiled| compiled.names().is_some())
+    }
+
+    /// Whether there are others.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.compiled.iter().any(|compiled| compiled.names().is_none())
+    }
+
+    /// Whether those others hold.
+    pub(crate) fn rest_holds(&self, document: &Value, fuel: &mut Fuel) -> Result<bool, Exhausted> {
+        for compiled in self.compiled.iter().filter(|compiled| compiled.names().is_none()) {
+            if !compiled.ask(document, fuel)?.1 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Says for each condition what it saw and whether it holds; asks all of them.
     pub fn explain(&self, document: &Value) -> Vec<Leaf> {
         let mut fuel = Fuel::new();
         let leaves = self.compiled.iter().enumerate();
         leaves.map(|(index, compiled)| compiled.explain(index, document, &mut fuel)).collect()
+    }
+
+    /// The conditions as their author wrote them.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &Condition> {
+        self.compiled.iter().map(|compiled| &compiled.condition)
+    }
+
+    /// How many conditions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.compiled.len()
     }
 
     /// Whether there is no condition.
@@ -122,6 +169,17 @@ impl Conditions {
 }
 
 impl Compiled {
+    /// The names that lead to the field, if it can only be a value that lies in no array: then the reader of the index finds
+    /// it, too.
+    pub(crate) fn names(&self) -> Option<impl Iterator<Item = &str>> {
+        match &self.field {
+            Field::Dotted(steps) if !steps.iter().any(Step::is_place) => {
+                Some(steps.iter().map(Step::name))
+            }
+            _ => None,
+        }
+    }
+
     /// What the field selects, and whether the condition holds for it.
     fn ask<'a>(
         &'a self,
@@ -161,7 +219,8 @@ fn seen(found: &Selected<'_>) -> Option<Value> {
     }
 }
 
-fn shown(value: &Value) -> Value {
+/// A value as an explanation shows it: whole when it is small.
+pub(crate) fn shown(value: &Value) -> Value {
     if fits(value, &mut { SHOWN_MAX }) {
         return value.clone();
     }

@@ -8,9 +8,9 @@ pub(crate) const FUEL: usize = 2_000_000;
 /// Bytes of text that are compared, searched or copied in one step.
 const BYTES_PER_STEP: usize = 32;
 
-/// The conditions took more steps than an event may cost.
+/// The rule took more steps than an event may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the conditions ask too much of this event: they were stopped after {FUEL} steps")]
+#[error("the rule asks too much of this event: it was stopped after {FUEL} steps")]
 pub(crate) struct Exhausted;
 
 /// The steps that are left.
@@ -22,6 +22,11 @@ impl Fuel {
         Self(FUEL)
     }
 
+    /// So many steps, for a part of a larger task.
+    pub(crate) fn of(steps: usize) -> Self {
+        Self(steps)
+    }
+
     /// Pays for what is done next.
     pub(crate) fn spend(&mut self, steps: usize) -> Result<(), Exhausted> {
         let left = self.0.checked_sub(steps);
@@ -31,7 +36,6 @@ impl Fuel {
     }
 
     /// How many steps are left.
-    #[cfg(test)]
     pub(crate) fn left(&self) -> usize {
         self.0
     }

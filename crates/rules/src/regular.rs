@@ -5,7 +5,11 @@
 //! seconds on a text of 64 KiB. Here an automaton is built lazily while the text is read; where that does not pay
 //! (every byte makes a new state), it gives up, and the slow engine runs only if its whole cost can be paid for.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use regex_automata::{
     Input,
@@ -68,7 +72,22 @@ type NewCache =
 #[derive(Clone)]
 pub(crate) struct Regular(Arc<Inner>);
 
+impl PartialEq for Regular {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.pattern == other.0.pattern
+    }
+}
+
+impl Eq for Regular {}
+
+impl Hash for Regular {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.pattern.hash(state);
+    }
+}
+
 struct Inner {
+    pattern: Box<str>,
     automaton: DFA,
     caches: Pool<Cache, NewCache>,
 }
@@ -84,7 +103,7 @@ impl Regular {
         }
         budget.length = budget.length.checked_sub(length).ok_or_else(|| {
             format!(
-                "the regular expressions of all conditions have more than {REGEXES_LENGTH_MAX} bytes together"
+                "the regular expressions of the rule have more than {REGEXES_LENGTH_MAX} bytes together"
             )
         })?;
         let syntax = syntax::Config::new().nest_limit(NESTING_MAX);
@@ -104,10 +123,15 @@ impl Regular {
             "the regular expression would take too much memory: repeat less, or write [a-z0-9_] where \\w (all letters of Unicode) is not meant"
                 .to_owned()
         })?;
-        Self::of(nfa)
+        Self::of(pattern, nfa)
     }
 
-    fn of(nfa: NFA) -> Result<Self, String> {
+    /// The pattern as its author wrote it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0.pattern
+    }
+
+    fn of(pattern: &str, nfa: NFA) -> Result<Self, String> {
         let config = dfa::Config::new()
             .cache_capacity(CACHE_MAX)
             .skip_cache_capacity_check(true)
@@ -120,13 +144,13 @@ impl Regular {
             built.map_err(|error| format!("the regular expression cannot be used: {error}"))?;
         let template = automaton.clone();
         let new: NewCache = Box::new(move || template.create_cache());
-        Ok(Self(Arc::new(Inner { automaton, caches: Pool::new(new) })))
+        Ok(Self(Arc::new(Inner { pattern: pattern.into(), automaton, caches: Pool::new(new) })))
     }
 
     /// Whether it matches somewhere in the text.
-    pub(crate) fn is_match(&self, text: &str, fuel: &mut Fuel) -> Result<bool, Exhausted> {
+    pub(crate) fn is_match(&self, text: &[u8], fuel: &mut Fuel) -> Result<bool, Exhausted> {
         fuel.spend(1 + text.len() / 8)?;
-        let Inner { automaton, caches } = &*self.0;
+        let Inner { automaton, caches, .. } = &*self.0;
         let input = Input::new(text).earliest(true);
         if let Ok(found) = automaton.try_search_fwd(&mut caches.get(), &input) {
             return Ok(found.is_some());

@@ -1,5 +1,7 @@
 //! Conditions and the index against the case files in `testdata/`, and at their limits.
 
+use std::sync::Arc;
+
 use omni_rules::{
     CONDITIONS_MAX, Condition, Conditions, FIELD_LENGTH_MAX, FIELD_NESTING_MAX, Operator,
     REGEX_LENGTH_MAX, Rule, RuleIndex,
@@ -192,6 +194,7 @@ fn index() {
         type_pattern: text(&rule[1]),
         priority: rule[2].as_i64().unwrap() as i32,
         order: text(&rule[3]),
+        filter: Arc::default(),
         item: text(&rule[3]),
     });
     let index = RuleIndex::build(rules.collect());

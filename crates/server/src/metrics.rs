@@ -121,8 +121,13 @@ impl Collector for Counts {
             ),
             (
                 "engine_executions_skipped",
-                "Automations whose conditions did not hold",
+                "Automations whose pattern or conditions did not hold",
                 engine(&self.engine.skipped),
+            ),
+            (
+                "engine_executions_undecided",
+                "Automations that could not be decided within the limits of work",
+                engine(&self.engine.undecided),
             ),
             ("engine_events_repeated", "Events found done already", engine(&self.engine.repeated)),
             (

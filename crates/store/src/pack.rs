@@ -17,12 +17,16 @@ const EXPUNGED: u8 = 2;
 const COMPRESSED_FROM: usize = 128;
 /// The quickest level that finds repeats in a kilobyte of JSON; higher ones cost twice as much for a twentieth.
 const LEVEL: i32 = 1;
+/// A thread keeps no more room than this.
+const ROOM_KEPT_MAX: usize = 256 << 10;
 /// Nothing longer was ever taken in, so a frame that claims to be is damaged.
 const UNPACKED_MAX: usize = 64 << 20;
 
 thread_local! {
     // Making one costs more than compressing a kilobyte.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    // Room for the worst case, kept from call to call: what is handed out is copied to its own length.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
@@ -51,14 +55,28 @@ fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
             Some(compressor) => compressor,
             None => slot.insert(Compressor::new(LEVEL)?),
         };
-        // With room for the worst case the library makes one pass and copies nothing.
-        let mut packed = vec![0; 1 + zstd::zstd_safe::compress_bound(bytes.len())];
-        packed[0] = ZSTD;
-        let written = compressor.compress_to_buffer(bytes, &mut packed[1..])?;
-        packed.truncate(1 + written);
-        packed.shrink_to_fit();
-        Ok(packed)
+        let bound = 1 + zstd::zstd_safe::compress_bound(bytes.len());
+        if bound > ROOM_KEPT_MAX {
+            return compressed_in(&mut vec![0; bound], compressor, bytes);
+        }
+        ROOM.with_borrow_mut(|room| {
+            if room.len() < bound {
+                room.resize(bound, 0);
+            }
+            compressed_in(room, compressor, bytes)
+        })
     })
+}
+
+/// With room for the worst case the library makes one pass and copies nothing.
+fn compressed_in(
+    room: &mut [u8],
+    compressor: &mut Compressor<'_>,
+    bytes: &[u8],
+) -> io::Result<Vec<u8>> {
+    room[0] = ZSTD;
+    let written = compressor.compress_to_buffer(bytes, &mut room[1..])?;
+    Ok(room[..=written].to_vec())
 }
 
 /// The bytes that were packed; `None` when they were expunged.

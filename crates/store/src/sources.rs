@@ -91,11 +91,6 @@ pub fn list<'a>(conn: &'a mut Conn, org: &'a str) -> Answer<'a, Vec<SourceRow>> 
     s::table.filter(s::org.eq(org)).order(s::name).select(SourceRow::as_select()).rows(conn)
 }
 
-/// All sources of every organisation.
-pub fn all(conn: &mut Conn) -> Answer<'_, Vec<SourceRow>> {
-    s::table.order((s::org, s::name)).select(SourceRow::as_select()).rows(conn)
-}
-
 /// Which sources there are in every organisation, and in which version; for caches.
 pub fn versions(conn: &mut Conn) -> Answer<'_, Vec<SourceVersion>> {
     s::table.select(SourceVersion::as_select()).rows(conn)

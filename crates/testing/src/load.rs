@@ -1,7 +1,7 @@
 //! Load and faults from outside: a generator that shares no process with the server it measures.
 //!
-//! `ingest`, `e2e` and `schedules` measure and exit 0 even when a bar is missed (the report says so); `kill`, `postgres` and `bus`
-//! count what was lost when the server, its database or its bus failed. Every run checks its own truth, answer by answer
+//! `ingest`, `e2e` and `schedules` measure and exit 0 even when a bar is missed (the report says so); `kill`, `postgres`, `bus` and
+//! `replicas` count what was lost when the server, its database or its bus failed. Every run checks its own truth, answer by answer
 //! and count by count, and exits 1 when that fails: a fast wrong run is no figure.
 
 #![expect(clippy::print_stdout, reason = "a program whose result is what it prints")]
@@ -20,6 +20,7 @@ mod ingest;
 mod ledger;
 mod outcome;
 mod receiver;
+mod replicas;
 mod report;
 mod schedules;
 mod server;
@@ -61,6 +62,8 @@ enum Command {
     },
     /// Restart the PostgreSQL of the server under load: it sends its clients away, or crashes
     Postgres(CampaignOptions),
+    /// Kill three servers in turns that fire the same thousand schedules
+    Replicas(CampaignOptions),
     /// Kill the NATS of the server under load, sometimes with its data; then delete its embedded bus
     Bus {
         #[command(flatten)]
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
                 Command::Postgres(options) => {
                     campaigns(&options, Database::Postgres, &[Fault::PostgresRestarted]).await
                 }
+                Command::Replicas(options) => replicas::run(&options).await,
                 Command::Bus { options, only } => {
                     let all = [(Bus::Nats, Fault::NatsGone), (Bus::Embedded, Fault::BusDeleted)];
                     let wanted = all.iter().filter(|(bus, _)| only.is_none_or(|only| only == *bus));

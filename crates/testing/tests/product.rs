@@ -33,6 +33,8 @@ mod listener;
 mod listener_hostile;
 #[path = "product/loop_guard.rs"]
 mod loop_guard;
+#[path = "product/patterns.rs"]
+mod patterns;
 #[path = "product/process.rs"]
 mod process;
 #[path = "product/processes.rs"]

@@ -116,3 +116,12 @@ pub(crate) struct TailEvents {
     #[arg(long, value_name = "SEQUENCE")]
     pub(crate) since: Option<i64>,
 }
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainEvent {
+    /// Id of the event
+    pub(crate) id: String,
+    /// Only for this automation (id or name), whatever it listens to
+    #[arg(long, value_name = "NAME|ID")]
+    pub(crate) automation: Option<String>,
+}

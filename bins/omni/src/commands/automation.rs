@@ -1,9 +1,10 @@
-//! `omni automation list|get|enable|disable`
+//! `omni automation list|get|enable|disable|test|lint`
 
 use bytes::Bytes;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
+use super::trial;
 use crate::cli::Automation;
 use crate::client::{Answer, Client};
 use crate::error::Error;
@@ -44,6 +45,8 @@ pub(super) async fn run(command: &Automation, client: &Client, out: Out) -> Resu
         }
         Automation::Enable { automation } => switch(client, automation, "enable", out).await,
         Automation::Disable { automation } => switch(client, automation, "disable", out).await,
+        Automation::Test(test) => trial::test(test, client, out).await,
+        Automation::Lint(lint) => trial::lint(lint, client, out).await,
     }
 }
 
@@ -84,6 +87,10 @@ fn is_id(word: &str) -> bool {
 fn people(automation: &Value) -> String {
     let mut lines = card(CARD, automation);
     let list = |name| automation.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if let Some(pattern) = automation.get("triggerPattern").filter(|pattern| !pattern.is_null()) {
+        lines.push("pattern".bold().to_string());
+        lines.push(format!("  {}", clean(&pattern.to_string())));
+    }
     let conditions = list("triggerConditions");
     if !conditions.is_empty() {
         lines.push("conditions, all of them".bold().to_string());
@@ -119,11 +126,13 @@ mod tests {
     fn an_automation_in_words() {
         let text = people(&json!({
             "name": "vip", "triggerEventType": "message.received", "priority": 5,
+            "triggerPattern": { "payload": { "kind": ["order"] } },
             "triggerConditions": [{ "field": "payload.n", "operator": "gt", "value": 3 }],
             "actions": [{ "type": "log", "config": { "message": "hi" }, "onError": "stop" }],
         }));
         let text = anstream::adapter::strip_str(&text).to_string();
         assert!(text.contains("\non           message.received\n"), "{text}");
+        assert!(text.contains("pattern\n  {\"payload\":{\"kind\":[\"order\"]}}\n"), "{text}");
         assert!(text.contains("  payload.n gt 3\n"), "{text}");
         assert!(text.contains("  1. log (on error: stop) {\"message\":\"hi\"}"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! `omni event create|list|get|info|cancel|trace|tail`
+//! `omni event create|list|get|info|cancel|explain|trace|tail`
 
 use std::fs;
 use std::io::Read;
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::execution::action_line;
 use super::when::time;
-use super::{capture, tail, trace};
+use super::{capture, explain, tail, trace};
 use crate::cli::{CreateEvent, Event};
 use crate::client::{Answer, Client};
 use crate::error::Error;
@@ -72,6 +72,7 @@ pub(super) async fn run(command: &Event, client: &Client, out: Out) -> Result<()
             let answer = client.post(&["api", "events", id, "cancel"], Bytes::new()).await?;
             out.answer(&answer, |event| format!("event {} cancelled", text(event, "/id")))
         }
+        Event::Explain(wanted) => explain::run(wanted, client, out).await,
         Event::Trace { id } => trace::run(id, client, out).await,
         Event::Payloads { id } => capture::payloads(id, client, out).await,
         Event::Expunge(expunge) => capture::expunge(expunge, client, out).await,

@@ -4,8 +4,9 @@ use omni_proto::{
     Automation, CreateAutomationRequest, CreateAutomationResponse, DeleteAutomationRequest,
     DeleteAutomationResponse, DisableAutomationRequest, DisableAutomationResponse,
     EnableAutomationRequest, EnableAutomationResponse, Execution, GetAutomationRequest,
-    GetAutomationResponse, GetExecutionRequest, GetExecutionResponse, ListAutomationsRequest,
-    ListAutomationsResponse, ListExecutionsRequest, ListExecutionsResponse,
+    GetAutomationResponse, GetExecutionRequest, GetExecutionResponse, LintAutomationsRequest,
+    LintAutomationsResponse, ListAutomationsRequest, ListAutomationsResponse,
+    ListExecutionsRequest, ListExecutionsResponse, TestAutomationRequest, TestAutomationResponse,
     UpdateAutomationRequest, UpdateAutomationResponse,
     automation_service_server::AutomationService,
 };
@@ -19,6 +20,7 @@ use crate::{
     operations::{
         automations::{self, AutomationQuery},
         executions::{self, ExecutionQuery},
+        trials::{self, LintBody},
     },
     problem::Problem,
 };
@@ -99,6 +101,28 @@ impl AutomationService for Service {
         let id = &request.get_ref().id;
         let automation = message(automations::set_enabled(&self.0, &call, id, false).await?)?;
         Ok(Response::new(DisableAutomationResponse { automation }))
+    }
+
+    async fn test(
+        &self,
+        request: Request<TestAutomationRequest>,
+    ) -> Answer<TestAutomationResponse> {
+        let call = Call::of(&request)?;
+        let body = body::parse(request.into_inner().spec)?;
+        let trial = trials::test(&self.0, &call, body).await?;
+        let document = convert::json(&trial)?;
+        Ok(Response::new(TestAutomationResponse { document, matched: trial.matched }))
+    }
+
+    async fn lint(
+        &self,
+        request: Request<LintAutomationsRequest>,
+    ) -> Answer<LintAutomationsResponse> {
+        let call = Call::of(&request)?;
+        let definition = request.into_inner().definition;
+        let definition = if definition.is_empty() { None } else { Some(body::parse(definition)?) };
+        let lints = trials::lint(&self.0, &call, LintBody { definition }).await?;
+        Ok(Response::new(LintAutomationsResponse { document: convert::json(&lints)? }))
     }
 
     async fn list_executions(

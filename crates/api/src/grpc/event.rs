@@ -5,11 +5,12 @@ use std::pin::Pin;
 use futures_util::{Stream, StreamExt as _};
 use omni_events::{CloudEvent, EventType, Payload};
 use omni_proto::{
-    CancelEventRequest, CancelEventResponse, EventPayload, GetEventRequest, GetEventResponse,
-    ListEventPayloadsRequest, ListEventPayloadsResponse, ListEventsRequest, ListEventsResponse,
-    Order as ProtoOrder, PublishEventsRequest, PublishEventsResponse, PublishedEvent,
-    SubscribeEventsRequest, SubscribeEventsResponse, TraceEventRequest, TraceEventResponse,
-    TriggerEventRequest, TriggerEventResponse, event_service_server::EventService,
+    CancelEventRequest, CancelEventResponse, EventPayload, ExplainEventRequest,
+    ExplainEventResponse, GetEventRequest, GetEventResponse, ListEventPayloadsRequest,
+    ListEventPayloadsResponse, ListEventsRequest, ListEventsResponse, Order as ProtoOrder,
+    PublishEventsRequest, PublishEventsResponse, PublishedEvent, SubscribeEventsRequest,
+    SubscribeEventsResponse, TraceEventRequest, TraceEventResponse, TriggerEventRequest,
+    TriggerEventResponse, event_service_server::EventService,
 };
 use tonic::{Request, Response, Status};
 
@@ -21,6 +22,7 @@ use crate::{
     operations::{
         captures,
         events::{self, EventQuery, Order, TriggerBody},
+        explain::{self, ExplainQuery},
         publish::{self, Form, Publication},
         scheduled::{self, Found},
         tail::{self, Follow},
@@ -78,6 +80,14 @@ impl EventService for Service {
         let call = Call::of(&request)?;
         let trace = trace::trace(&self.0, &call, &request.get_ref().id).await?;
         Ok(Response::new(TraceEventResponse { document: convert::json(&trace)? }))
+    }
+
+    async fn explain(&self, request: Request<ExplainEventRequest>) -> Answer<ExplainEventResponse> {
+        let call = Call::of(&request)?;
+        let ExplainEventRequest { id, automation } = request.into_inner();
+        let query = ExplainQuery { automation: convert::given(automation) };
+        let explained = explain::explain(&self.0, &call, &id, &query).await?;
+        Ok(Response::new(ExplainEventResponse { document: convert::json(&explained)? }))
     }
 
     async fn cancel(&self, request: Request<CancelEventRequest>) -> Answer<CancelEventResponse> {

@@ -124,6 +124,7 @@ impl From<omni_automations::Error> for Problem {
             ),
             E::Exists(_) => Self::new(Kind::Exists, text),
             E::Stale { .. } => Self::new(Kind::Stale, text),
+            E::Broken(cause) => Self::internal("Comparing automations", &cause),
             E::Store(error) => error.into(),
         }
     }

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::IntoResponse};
 use http::{Method, StatusCode};
-use omni_automations::{Automation, Definition};
+use omni_automations::{Automation, Definition, Lints, Trial};
 
 use crate::{
     body::Json,
@@ -11,6 +11,7 @@ use crate::{
     operations::{
         automations::{self, AutomationQuery},
         executions,
+        trials::{self, LintBody, TestBody},
     },
     page::{List, PageQuery},
     query::{Path, Query},
@@ -26,6 +27,10 @@ pub(crate) fn routes() -> Vec<Route> {
             .rpc("AutomationService.Create").body::<Definition>().status(StatusCode::CREATED).answer::<Document>(),
         Route::new((Method::GET, "/api/automations"), "listAutomations", "Lists the automations", list)
             .rpc("AutomationService.List").query::<AutomationQuery>().answer::<List<Document>>(),
+        Route::new((Method::POST, "/api/automations/test"), "testAutomation", "Tries a definition out on an event; nothing is saved or done", test)
+            .rpc("AutomationService.Test").body::<TestBody>().answer::<Trial>(),
+        Route::new((Method::POST, "/api/automations/lint"), "lintAutomations", "Says what is odd about a definition, or about all automations", lint)
+            .rpc("AutomationService.Lint").body::<LintBody>().answer::<Lints>(),
         Route::new((Method::GET, "/api/automations/{id}"), "getAutomation", "Reads an automation", get)
             .rpc("AutomationService.Get").answer::<Document>(),
         Route::new((Method::PUT, "/api/automations/{id}"), "updateAutomation", "Replaces the definition of an automation", update)
@@ -53,6 +58,14 @@ async fn create(State(app): AppState, call: Call, Json(body): Json<Definition>) 
 
 async fn list(State(app): AppState, call: Call, Query(query): Query<AutomationQuery>) -> Answer {
     ok(&automations::list(&app, &call, query).await?.map(AutomationDocument::from))
+}
+
+async fn test(State(app): AppState, call: Call, Json(body): Json<TestBody>) -> Answer {
+    ok(&trials::test(&app, &call, body).await?)
+}
+
+async fn lint(State(app): AppState, call: Call, Json(body): Json<LintBody>) -> Answer {
+    ok(&trials::lint(&app, &call, body).await?)
 }
 
 async fn get(State(app): AppState, call: Call, Path(id): Path<String>) -> Answer {

@@ -3,9 +3,9 @@
 use futures_util::StreamExt as _;
 use omni_proto::{
     CreateAutomationRequest, CreateSourceRequest, GetAutomationRequest, GetEventRequest,
-    ListEventsRequest, SubscribeEventsRequest, TriggerEventRequest,
-    automation_service_client::AutomationServiceClient, event_service_client::EventServiceClient,
-    source_service_client::SourceServiceClient,
+    LintAutomationsRequest, ListEventsRequest, SubscribeEventsRequest, TestAutomationRequest,
+    TriggerEventRequest, automation_service_client::AutomationServiceClient,
+    event_service_client::EventServiceClient, source_service_client::SourceServiceClient,
 };
 use tonic::{Code, Request};
 use tonic_health::pb::{
@@ -68,6 +68,34 @@ async fn the_organisation_comes_from_the_metadata() {
     let mut request = Request::new(get);
     request.metadata_mut().insert("x-omni-org", "acme".parse().unwrap());
     assert_eq!(client.get(request).await.unwrap().into_inner().automation.unwrap().name, "a");
+}
+
+#[tokio::test]
+async fn definitions_are_tried_out_and_looked_over() {
+    let product = Product::open().await;
+    let mut client = AutomationServiceClient::new(product.router.clone());
+    let definition = r#"{"name":"a","triggerEventType":"custom.a","triggerPattern":{"payload":{"n":[1]}},"actions":[{"type":"log","config":{"message":"{{ payload.n }}"}}]}"#;
+    let spec = |n: i32| {
+        format!(
+            r#"{{"definition":{definition},"event":{{"type":"custom.a","payload":{{"n":{n}}}}}}}"#
+        )
+    };
+    for (n, matched) in [(1, true), (2, false)] {
+        let request = TestAutomationRequest { spec: spec(n).into() };
+        assert_eq!(client.test(request).await.unwrap().into_inner().matched, matched);
+    }
+    let status = client.test(TestAutomationRequest { spec: "{}".into() }).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let created = client.create(CreateAutomationRequest { definition: definition.into() });
+    created.await.unwrap();
+    let twin = definition.replacen(r#""a""#, r#""b""#, 1);
+    let request = LintAutomationsRequest { definition: twin.into() };
+    let answer = client.lint(request).await.unwrap().into_inner();
+    let lints: serde_json::Value = serde_json::from_slice(&answer.document).unwrap();
+    assert_eq!(lints["items"][0]["findings"][0]["code"], "equal", "{lints}");
+    let all = client.lint(LintAutomationsRequest::default()).await.unwrap().into_inner();
+    let lints: serde_json::Value = serde_json::from_slice(&all.document).unwrap();
+    assert_eq!((&lints["checked"], &lints["items"]), (&1.into(), &serde_json::json!([])));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use omni_store::{
     executions::{ExecutionRow, for_event, of_replays},
 };
 
-use super::{Decision, Handling};
+use super::{Decision, Handling, Verdict};
 use crate::replaying::{self, Earlier};
 
 /// The longest pause between looks at the store while it is away.
@@ -85,7 +85,7 @@ impl Handling {
             before.executions = for_event(&mut conn, org, event.id).await?;
         }
         if let Some(original) = replaying::spares(event) {
-            let ran = decisions.iter().filter(|(_, holds)| *holds);
+            let ran = decisions.iter().filter(|(_, verdict)| *verdict == Verdict::Runs);
             let ids: Vec<_> = ran.map(|(compiled, _)| compiled.automation.id).collect();
             before.earlier = Earlier::new(&of_replays(&mut conn, org, &ids, original).await?);
         }

@@ -7,19 +7,21 @@ use super::*;
 
 #[derive(Deserialize)]
 struct Case {
-    /// A field of a condition, or the config of an action.
+    /// A field of a condition, the config of an action, or a `triggerPattern`.
     reads: Value,
     /// The place, the text, and the paths: `[]` an item, `**` any depth.
     expected: Vec<(String, String, Vec<String>)>,
 }
 
 fn definition(reads: &Value) -> Definition {
+    let pattern = &reads["triggerPattern"];
     let (conditions, config) = match reads.as_str() {
         Some(field) => (json!([{ "field": field, "operator": "exists" }]), json!({})),
-        None => (json!([]), reads.clone()),
+        None if pattern.is_null() => (json!([]), reads.clone()),
+        None => (json!([]), json!({})),
     };
     serde_json::from_value(json!({
-        "name": "reader", "triggerEventType": "custom.x", "triggerConditions": conditions,
+        "name": "reader", "triggerEventType": "custom.x", "triggerConditions": conditions, "triggerPattern": pattern,
         "actions": [{ "type": "log", "config": config }],
     }))
     .unwrap()

@@ -77,8 +77,7 @@ async fn a_pause_that_is_too_long_is_not_waited_for() {
     process.define("a", json!({ "actions": actions })).await;
     let event = process.append("a").await;
     flaky.ran(1).await;
-    settle_down().await;
-    world.pass(40).await;
+    world.outcome_in_time(&process, event).await;
     let execution = only_execution(&process, event).await;
     let results = &execution["actionsExecuted"];
     assert_eq!((&results[0]["attempts"], &results[1]["attempts"]), (&json!(2), &json!(1)));
@@ -97,7 +96,7 @@ async fn an_action_that_hangs_is_cut_by_the_clock() {
     process.define("a", json!({ "actions": [{ "type": "hang", "timeoutMs": 20_000 }] })).await;
     let event = process.append("a").await;
     gated.ran(1).await;
-    world.pass(25).await;
+    world.outcome_in_time(&process, event).await;
     let execution = only_execution(&process, event).await;
     let error = execution["error"].as_str().unwrap();
     assert!(error.contains("20000 ms"), "{error}");

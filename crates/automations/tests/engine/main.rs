@@ -8,6 +8,8 @@
 
 mod actions;
 mod announced;
+mod explaining;
+mod matching;
 mod redelivery;
 mod replays;
 mod room;

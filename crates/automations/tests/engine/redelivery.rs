@@ -168,7 +168,7 @@ async fn what_waits_to_be_recorded_is_not_done_again() {
     world.pass(200).await;
     drop(writing);
     for event in [event, event_2, other] {
-        let outcome = process.outcome(event).await;
+        let outcome = world.outcome_in_time(&process, event).await;
         assert_eq!((outcome.status.as_str(), outcome.retry_count), ("completed", 0));
     }
     process.idle().await;
@@ -253,8 +253,7 @@ async fn what_cannot_be_recorded_keeps_back_no_other() {
     for n in 0..12 {
         let good = process.append("b").await;
         counting.ran(n + 2).await;
-        world.pass(10).await;
-        assert_eq!(process.outcome(good).await.status, "completed");
+        assert_eq!(world.outcome_in_time(&process, good).await.status, "completed");
     }
     process.idle().await;
     let dead = process.bus.dead_letters(10).await.unwrap();
@@ -282,8 +281,7 @@ async fn an_event_waits_for_the_store() {
     world.pass(400).await;
     assert_eq!(counting.keys().len(), 0);
     world.sql("ALTER TABLE away RENAME TO event_outcomes");
-    world.pass(10).await;
-    assert_eq!(process.outcome(event).await.executions, 1);
+    assert_eq!(world.outcome_in_time(&process, event).await.executions, 1);
     process.idle().await;
     assert!(process.bus.dead_letters(10).await.unwrap().is_empty());
     process.stop().await;

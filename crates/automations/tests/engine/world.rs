@@ -216,6 +216,15 @@ impl World {
         }
     }
 
+    /// What became of an event, while time passes until something did: what waits may begin to wait late.
+    pub(crate) async fn outcome_in_time(&self, process: &Process, event: Uuid) -> Outcome {
+        let look = async || {
+            self.pass(5).await;
+            process.outcome_now("default", event).await
+        };
+        eventually("the event has an outcome as time passes", look).await
+    }
+
     pub(crate) fn set_back(&self, seconds: i64) {
         self.clock.jump(TimeDelta::seconds(-seconds));
     }
@@ -307,9 +316,11 @@ impl Process {
     }
 
     pub(crate) async fn outcome_in(&self, org: &str, event: Uuid) -> Outcome {
-        let org = Org::parse(org).unwrap();
-        let look = async || self.log.get(&org, event).await.unwrap().unwrap().outcome;
-        eventually("the event has an outcome", look).await
+        eventually("the event has an outcome", || self.outcome_now(org, event)).await
+    }
+
+    async fn outcome_now(&self, org: &str, event: Uuid) -> Option<Outcome> {
+        self.log.get(&Org::parse(org).unwrap(), event).await.unwrap().unwrap().outcome
     }
 
     /// Until the bus has nothing in hand, so that everything is settled.

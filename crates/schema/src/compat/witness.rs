@@ -94,6 +94,16 @@ impl<'a> Search<'a> {
         }
         let local = standing_alone(proposal.writer.clone(), self.writer);
         let asked = standing_alone(proposal.asked.clone(), self.reader);
+        let refuses = compile(&asked);
+        let is_refused = |one: &Value| refuses.as_ref().is_none_or(|asks| !asks.is_valid(one));
+        let mut plain = Builder::new(&local, DOCUMENT_FUEL).documents(&local);
+        plain.retain(is_refused);
+        // Most differences show in any value of the writer, and trying one costs less than subtracting schemas.
+        if refuses.is_some()
+            && let Some(found) = self.shown_by(proposal, &plain)
+        {
+            return Shown::By(found);
+        }
         let (writes, asks) = (Set::of(&local, self.fuel), Set::of(&asked, self.fuel));
         let mut candidates = Vec::new();
         let mut proved = false;
@@ -107,22 +117,22 @@ impl<'a> Search<'a> {
                 candidates.extend(Builder::new(&left, DOCUMENT_FUEL).documents(&left));
             }
         }
-        candidates.extend(Builder::new(&local, DOCUMENT_FUEL).documents(&local));
         candidates.extend(crowded(&asked));
         candidates.extend(anything());
-        let asks = compile(&asked);
-        candidates.retain(|one| asks.as_ref().is_none_or(|asks| !asks.is_valid(one)));
-        for candidate in candidates {
-            if let Some(document) = self.placed(proposal, candidate)
-                && self.judge.shows(&document)
-            {
-                return Shown::By(document);
-            }
+        candidates.retain(is_refused);
+        if let Some(found) = self.shown_by(proposal, &candidates) {
+            return Shown::By(found);
         }
         match self.of_whole(proposal) {
             Some(found) => Shown::By(found),
             None => Shown::Not { proved },
         }
+    }
+
+    /// The first document that shows the difference with one of these values in its place.
+    fn shown_by(&self, proposal: &Proposal, values: &[Value]) -> Option<Value> {
+        let mut documents = values.iter().filter_map(|value| self.placed(proposal, value.clone()));
+        documents.find(|document| self.judge.shows(document))
     }
 
     /// Any document that shows that the reader refuses something, wherever that is.

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::world::{World, json as json_of, problem, sign};
 
-/// Odd blanks, a number beyond 2^53, a repeated key, an escape: all of it must come back as it came.
+/// Odd blanks, a number beyond 2^53, names that differ by their case, an escape: all of it must come back as it came.
 const ODD: &str =
-    "  {\n\t\"n\": 9007199254740993,  \"x\": 1.50, \"x\": 1e2, \"t\": \"\\u00e9é\\/\" }\r\n";
+    "  {\n\t\"n\": 9007199254740993,  \"x\": 1.50, \"X\": 1e2, \"t\": \"\\u00e9é\\/\" }\r\n";
 
 fn event_id(reply: &Reply) -> Uuid {
     let body: Value = json_of(reply);

@@ -209,7 +209,7 @@ impl StoredRow {
 }
 
 fn parse(column: &'static str, bytes: Vec<u8>) -> Result<Payload> {
-    Payload::parse(Bytes::from(bytes)).map_err(|error| corrupt(column, error))
+    Payload::kept(Bytes::from(bytes)).map_err(|error| corrupt(column, error))
 }
 
 fn read_replay(text: &str) -> Result<Box<Replay>> {

@@ -15,7 +15,8 @@ use crate::fixtures::{commit, event, id, keyed, later, now, of_org, plain, seque
 pub(crate) async fn an_event_comes_back_as_it_went(store: &Store) {
     let text = r#" { "b": 1.50, "a": 9007199254740993, "b": "\u0000é" } "#;
     let mut full = event(1, "custom.webhook.github.push");
-    full.payload = Payload::parse(text.as_bytes().to_vec().into()).unwrap();
+    // No such payload is taken any more, but what was stays.
+    full.payload = Payload::kept(text.as_bytes().to_vec().into()).unwrap();
     full.schema_version = Some(3);
     full.time = later(-5);
     full.metadata = Metadata {

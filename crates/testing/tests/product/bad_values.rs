@@ -38,7 +38,7 @@ const PAYLOADS: [&str; 16] = [
     "-0.0",
     "1E+2",
     "0.1000000000000000055511151231257827021181583404541015625",
-    r#"{"a": 1, "a": 2}"#,
+    r#"{"a": 1, "A": 2}"#,
     r#"{"z": 1, "a": {"y": [ ] , "b":{}}}"#,
     "[ 1,\r\n\t2 ]",
     r#""\ud83d\ude00 \u00e9 / \/""#,
@@ -103,15 +103,16 @@ async fn what_is_refused_says_where() {
         let mut invalid = of("\"-\"");
         let dash = invalid.iter().rposition(|byte| *byte == b'-').unwrap();
         invalid[dash] = 0xff;
-        let cases: [(Vec<u8>, &str); 12] = [
+        let cases: [(Vec<u8>, &str); 13] = [
             (invalid, "byte 35"),
+            (of(r#"{"a": 1, "a": 2}"#), "byte 43"),
             (of("\"a\0b\""), "byte 36"),
             (of(r#""\ud800""#), "column"),
             (of(r#""\udc00\ud800""#), "column"),
             (of("1e999"), "column"),
             (of("01"), "column"),
             (of("[1,]"), "column"),
-            (of(r#"1,"payload":2"#), "duplicate field `payload`"),
+            (of(r#"1,"payload":2"#), "`payload` twice at byte 36"),
             (with(r#"{"contentText":"a\u0000"}"#), "contentText"),
             (with(&format!(r#"{{"contentText":"{long}"}}"#)), "contentText"),
             (with(r#"{"extra":[1]}"#), "extra"),

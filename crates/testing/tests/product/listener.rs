@@ -129,7 +129,8 @@ async fn a_trusted_proxy_has_the_seats_of_all() {
     // The client that asks for the metrics has the sixth.
     let mut more = Wire::open_from([127, 0, 0, 9], app.addr()).await;
     assert_eq!(more.healthz().await, None);
-    assert_eq!(refused(&app.http, "cap").await, 1);
+    // The client may have opened a second one while its first was not yet back in its pool.
+    assert!(refused(&app.http, "cap").await >= 1);
     drop((through, more));
     eventually("the seats are free again", async || {
         let mut wire = Wire::open_from([127, 0, 0, 1], app.addr()).await;
