@@ -11,6 +11,7 @@ use omni_store::{
     automations::{self as rows, AutomationRow},
     executions::{self, Filter, Page},
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::{
@@ -18,6 +19,9 @@ use crate::{
     cache::Cache,
     compiled::{Compiled, compile},
 };
+
+/// How many callers compare whole definitions at once: they may be hostile, and the threads are for others, too.
+const COMPARING_MAX: usize = 2;
 
 /// Defines automations and looks up what they did; a clone is cheap and shares everything.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<Random>,
     cache: Cache,
+    /// Places for what compares whole definitions in threads: explaining, trying out, linting.
+    comparing: Arc<Semaphore>,
     /// Everything that an earlier process received, it received until then.
     opened: DateTime<Utc>,
 }
@@ -48,7 +54,8 @@ impl Automations {
         random: Arc<Random>,
     ) -> Result<Self, Error> {
         let opened = opened(&store, clock.now()).await?;
-        let inner = Inner { store, actions, clock, random, cache: Cache::empty(), opened };
+        let (cache, comparing) = (Cache::empty(), Arc::new(Semaphore::new(COMPARING_MAX)));
+        let inner = Inner { store, actions, clock, random, cache, comparing, opened };
         let automations = Self { inner: Arc::new(inner) };
         automations.reload().await?;
         Ok(automations)
@@ -69,6 +76,13 @@ impl Automations {
 
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// Waits for a place among what compares whole definitions. Keep it until the work has ended, also when nobody waits for
+    /// its answer any more.
+    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.inner.comparing.clone().acquire_owned().await.ok()
     }
 
     pub(crate) fn actions(&self) -> &Actions {

@@ -6,31 +6,41 @@
 mod document;
 mod judging;
 mod near;
+mod past;
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use omni_events::{Event, TypePattern};
 use omni_rules::Proof;
 use omni_store::{
-    automations::{self as rows, AutomationRow, VersionRow},
+    automations::{self as rows, AutomationRow},
     executions::{ExecutionRow, for_event},
 };
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 pub use self::document::{Explained, Explanation, Reason, ReasonKind, Recorded};
-use self::judging::{Case, judge};
+use self::{
+    judging::{Case, judge},
+    past::{Past, past},
+};
 use crate::{Automations, Error, matching::document, replaying};
 
 /// Automations that one answer shows.
 const SHOWN_MAX: usize = 20;
 /// Automations that are compared with an event for one answer.
 const EXAMINED_MAX: usize = 500;
-/// How long they are compared; whoever asks waits.
+/// Bytes of their definitions, and of those of their earlier versions.
+const DEFINITIONS_MAX: usize = 32 << 20;
+/// How long they are read and compared; whoever asks waits.
 const EXAMINED_FOR: Duration = Duration::from_secs(3);
 /// Automations of one read, and how many reads.
-const PAGE: i64 = 500;
-const PAGES_MAX: usize = 40;
+const PAGE: i64 = 100;
+const PAGES_MAX: usize = 200;
 
 /// An event, and what became of it.
 #[derive(Clone, Debug)]
@@ -56,35 +66,44 @@ impl Automations {
         subject: Subject,
         automation: Option<&str>,
     ) -> Result<Option<Explained>, Error> {
-        let event = &subject.event;
-        let org = event.metadata.org.as_str();
+        let place = self.place().await;
+        let until = self.clock().elapsed() + EXAMINED_FOR;
+        let org = subject.event.metadata.org.as_str();
         let mut conn = self.store().read().await?;
-        let executions = for_event(&mut conn, org, event.id).await?;
+        let executions = for_event(&mut conn, org, subject.event.id).await?;
         drop(conn);
-        let (asked, unread) = match automation {
-            Some(key) => (self.named(org, key).await?, false),
-            None => self.listening(&subject, &executions).await?,
+        // Of two of one automation the later one counts.
+        let executions: Executions =
+            executions.into_iter().map(|row| (row.automation_id, row)).collect();
+        let asked = match automation {
+            Some(key) => match self.named(org, key).await? {
+                Some(current) => Asked { kept: vec![current], ..Asked::default() },
+                None => return Ok(None),
+            },
+            None => self.listening(&subject, &executions, until).await?,
         };
-        if automation.is_some() && asked.is_empty() {
-            return Ok(None);
-        }
-        let mut cases = Vec::with_capacity(asked.len().min(EXAMINED_MAX));
-        let mut more = asked.len().saturating_sub(EXAMINED_MAX);
-        for asked in asked.into_iter().take(EXAMINED_MAX) {
-            let recorded = executions.iter().rfind(|row| row.automation_id == asked.id()).cloned();
-            let known = self.cache().known(asked.id());
-            let versions =
-                self.versions_if_needed(org, &asked, &subject, recorded.as_ref()).await?;
-            cases.push(Case { current: asked.current, versions, recorded, known });
-        }
         let mut notes = notes(&subject);
-        if unread {
-            notes.push(format!(
-                "only the first {} automations by name were looked at",
-                PAGE * PAGES_MAX as i64
-            ));
+        if asked.unread {
+            let at_most = PAGE * PAGES_MAX as i64;
+            let why = format!("at most {at_most} by name, and for three seconds");
+            notes.push(format!("not all automations of the organisation were looked at: {why}"));
         }
-        let (mut items, unjudged) = self.judged(subject.clone(), cases).await?;
+        let mut more = asked.left;
+        let mut cases = Vec::with_capacity(asked.kept.len());
+        let mut kept = asked.kept.into_iter();
+        let mut size = 0;
+        for current in kept.by_ref() {
+            let id = id_of(&current);
+            let recorded = executions.get(&id).cloned();
+            let past = self.past_if_needed(&current, &subject, recorded.as_ref()).await?;
+            size += past.versions.iter().map(|one| one.definition.len()).sum::<usize>();
+            cases.push(Case { current, past, recorded, known: self.cache().known(id) });
+            if size >= DEFINITIONS_MAX || self.clock().elapsed() >= until {
+                break;
+            }
+        }
+        more += kept.len();
+        let (mut items, unjudged) = self.judged(subject.clone(), cases, until, place).await?;
         more += unjudged;
         items.sort_by(|(a, mine), (b, other)| a.cmp(b).then_with(|| mine.name.cmp(&other.name)));
         more += items.len().saturating_sub(SHOWN_MAX);
@@ -96,7 +115,7 @@ impl Automations {
     }
 
     /// The automation of this id, also when it was deleted, or of this name.
-    async fn named(&self, org: &str, key: &str) -> Result<Vec<Asked>, Error> {
+    async fn named(&self, org: &str, key: &str) -> Result<Option<Current>, Error> {
         let mut conn = self.store().read().await?;
         let id = Uuid::try_parse(key).ok();
         let mut found = match id {
@@ -107,23 +126,26 @@ impl Automations {
             found = rows::by_name(&mut conn, org, key).await?;
         }
         if let (None, Some(id)) = (&found, id) {
-            let versions = rows::versions(&mut conn, org, id).await?;
-            let gone = Asked { current: Err(id), versions: Some(versions.clone()) };
-            return Ok(if versions.is_empty() { Vec::new() } else { vec![gone] });
+            let is_known = !rows::versions_from(&mut conn, org, id, i32::MAX, 1).await?.is_empty();
+            return Ok(is_known.then_some(Err(id)));
         }
-        Ok(found.into_iter().map(|row| Asked { current: Ok(row), versions: None }).collect())
+        Ok(found.map(Ok))
     }
 
-    /// Those that listen to the type or nearly, those that have an execution first; and whether not all were read.
+    /// Those that listen to the type or nearly, those that have an execution first.
     async fn listening(
         &self,
         subject: &Subject,
-        executions: &[ExecutionRow],
-    ) -> Result<(Vec<Asked>, bool), Error> {
+        executions: &Executions,
+        until: Duration,
+    ) -> Result<Asked, Error> {
         let (org, event_type) = (subject.event.metadata.org.as_str(), &subject.event.event_type);
-        let (mut ran, mut listen, mut near) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut listed, mut seen) = (Listed::default(), HashSet::new());
         let (mut after, mut pages) = (None, 0);
         let unread = loop {
+            if pages == PAGES_MAX || self.clock().elapsed() >= until {
+                break true;
+            }
             let mut conn = self.store().read().await?;
             let page = rows::list(&mut conn, org, after.as_deref(), PAGE).await?;
             drop(conn);
@@ -131,49 +153,46 @@ impl Automations {
             after = Some(last.name.clone());
             for row in page {
                 let pattern = TypePattern::parse(&row.trigger_event_type);
-                if executions.iter().any(|execution| execution.automation_id == row.id) {
-                    ran.push(row);
+                if executions.contains_key(&row.id) {
+                    seen.insert(row.id);
+                    listed.add(0, Ok(row));
                 } else if pattern.is_ok_and(|pattern| pattern.matches(event_type)) {
-                    listen.push(row);
+                    listed.add(1, Ok(row));
                 } else if near::is_near(&row.trigger_event_type, event_type.as_str()) {
-                    near.push(row);
+                    listed.add(2, Ok(row));
                 }
             }
             pages += 1;
-            if pages == PAGES_MAX {
-                break true;
-            }
         };
-        let rows = ran.into_iter().chain(listen).chain(near);
-        let mut asked: Vec<Asked> =
-            rows.map(|row| Asked { current: Ok(row), versions: None }).collect();
-        let seen: HashSet<Uuid> = asked.iter().map(Asked::id).collect();
-        for gone in executions.iter().filter(|row| !seen.contains(&row.automation_id)) {
-            let found = self.named(org, &gone.automation_id.to_string()).await?;
-            asked.splice(0..0, found);
+        for (read, id) in executions.keys().filter(|id| !seen.contains(*id)).enumerate() {
+            if read >= EXAMINED_MAX || self.clock().elapsed() >= until {
+                listed.left += 1;
+            } else if let Some(gone) = self.named(org, &id.to_string()).await? {
+                listed.add(0, gone);
+            }
         }
-        Ok((asked, unread))
+        let Listed { kinds, left, .. } = listed;
+        Ok(Asked { kept: kinds.into_iter().flatten().collect(), left, unread })
     }
 
-    /// The versions of an automation, where another than the current one may have been in force.
-    async fn versions_if_needed(
+    /// The past of an automation, where another version than the current one may have been in force.
+    async fn past_if_needed(
         &self,
-        org: &str,
-        asked: &Asked,
+        current: &Current,
         subject: &Subject,
         recorded: Option<&ExecutionRow>,
-    ) -> Result<Vec<VersionRow>, Error> {
-        if let Some(versions) = &asked.versions {
-            return Ok(versions.clone());
+    ) -> Result<Past, Error> {
+        if let Ok(current) = current {
+            let is_other = recorded.is_some_and(|row| row.automation_version != current.version);
+            let is_later = subject.processed_at.is_some_and(|at| current.updated_at > at);
+            if !is_other && !is_later {
+                return Ok(Past::default());
+            }
         }
-        let Ok(current) = &asked.current else { return Ok(Vec::new()) };
-        let is_other = recorded.is_some_and(|row| row.automation_version != current.version);
-        let is_later = subject.processed_at.is_some_and(|at| current.updated_at > at);
-        if !is_other && !is_later {
-            return Ok(Vec::new());
-        }
+        let (org, id) = (subject.event.metadata.org.as_str(), id_of(current));
         let mut conn = self.store().read().await?;
-        Ok(rows::versions(&mut conn, org, current.id).await?)
+        past(&mut conn, org, id, subject.processed_at, recorded.map(|row| row.automation_version))
+            .await
     }
 
     /// Compares the cases with the event in a thread that may take long, and answers them with their distance from a match
@@ -182,15 +201,18 @@ impl Automations {
         &self,
         subject: Subject,
         cases: Vec<Case>,
+        until: Duration,
+        place: Option<OwnedSemaphorePermit>,
     ) -> Result<(Vec<(usize, Explanation)>, usize), Error> {
         let automations = self.clone();
         let count = cases.len();
         let work = tokio::task::spawn_blocking(move || {
+            let _place = place;
             let document = document(&subject.event).unwrap_or_default();
-            let began = automations.clock().elapsed();
-            let mut judged = Vec::with_capacity(cases.len());
+            let mut judged: Vec<(usize, Explanation)> = Vec::with_capacity(cases.len());
             for case in cases {
-                if automations.clock().elapsed().saturating_sub(began) > EXAMINED_FOR {
+                // One is always compared, however long reading took.
+                if !judged.is_empty() && automations.clock().elapsed() >= until {
                     break;
                 }
                 let explanation = judge(case, &subject, &document, automations.actions());
@@ -204,18 +226,55 @@ impl Automations {
     }
 }
 
-/// An automation that is asked about.
+/// An automation as it is stored, or the id of one that was deleted.
+type Current = Result<AutomationRow, Uuid>;
+
+/// What was recorded for the event, by automation.
+type Executions = HashMap<Uuid, ExecutionRow>;
+
+/// The automations that are asked about.
+#[derive(Default)]
 struct Asked {
-    /// As it is stored, or the id of one that was deleted.
-    current: Result<AutomationRow, Uuid>,
-    /// All of its versions, where they were read already.
-    versions: Option<Vec<VersionRow>>,
+    kept: Vec<Current>,
+    /// How many more there are.
+    left: usize,
+    /// Whether there may be more still.
+    unread: bool,
 }
 
-impl Asked {
-    fn id(&self) -> Uuid {
-        self.current.as_ref().map_or_else(|id| *id, |row| row.id)
+/// What is kept while all automations are read: what there is room for, of the first kinds as long as there are any.
+#[derive(Default)]
+struct Listed {
+    kinds: [Vec<Current>; 3],
+    /// Bytes of definitions.
+    size: usize,
+    left: usize,
+}
+
+impl Listed {
+    fn add(&mut self, kind: usize, current: Current) {
+        while self.is_full() {
+            self.left += 1;
+            let lesser = self.kinds[kind + 1..].iter_mut().rev().find_map(Vec::pop);
+            let Some(lesser) = lesser else { return };
+            self.size -= size_of(&lesser);
+        }
+        self.size += size_of(&current);
+        self.kinds[kind].push(current);
     }
+
+    fn is_full(&self) -> bool {
+        let count: usize = self.kinds.iter().map(Vec::len).sum();
+        count >= EXAMINED_MAX || self.size >= DEFINITIONS_MAX
+    }
+}
+
+fn size_of(current: &Current) -> usize {
+    current.as_ref().map_or(0, |row| row.definition.len())
+}
+
+fn id_of(current: &Current) -> Uuid {
+    current.as_ref().map_or_else(|id| *id, |row| row.id)
 }
 
 /// What stands above all explanations.

@@ -7,6 +7,7 @@ mod before;
 
 use std::{
     any::Any,
+    collections::HashSet,
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -20,6 +21,7 @@ use omni_store::executions::{Done, ExecutionRow, NewOutcome};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use self::before::Before;
 use crate::{
@@ -33,6 +35,11 @@ use crate::{
     room::{Room, Rooms},
     trying::Patience,
 };
+
+/// How long automations that did not run are explained for one event.
+const EXPLAINED_FOR: Duration = Duration::from_millis(20);
+/// What is written of one when that time is over.
+const UNEXPLAINED: &str = "it did not match; `omni event explain` says why";
 
 /// What the events of one engine share.
 #[derive(Debug)]
@@ -91,6 +98,8 @@ impl Handling {
         let index = self.engine.automations.cache().index();
         for (event, attempt) in events {
             self.begin(&index, desk, event, attempt).await;
+            // Matching may take milliseconds, and a batch is long: others of this thread have their turn.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -102,7 +111,8 @@ impl Handling {
         attempt: u32,
     ) {
         let second = self.engine.clock.elapsed().as_secs();
-        let matched = desk.matching(index, &event, second);
+        let cache = self.engine.automations.cache();
+        let matched = desk.matching(index, cache, &event, second);
         let matched = matched.and_then(|matched| {
             let needed = !matched.decisions.is_empty();
             Ok((needed.then(|| document(&event)).transpose()?, matched))
@@ -117,6 +127,7 @@ impl Handling {
             Ok((None, matched)) => {
                 self.count(&matched);
                 let mut done = self.done(&event, attempt, &[], Vec::new());
+                tell_undecided(&mut done.outcome, &event, matched.undecided_fault());
                 let unheard = || replaying::fault_without_candidates(&event);
                 if let Some(fault) = (!matched.is_heard()).then(unheard).flatten() {
                     "failed".clone_into(&mut done.outcome.status);
@@ -176,9 +187,11 @@ impl Handling {
             return Some(Settled::new(event.id, None));
         };
         self.count(&matched);
+        let undecided = matched.undecided_fault();
         let decisions = matched.decisions;
         let executions = self.run_plan(&event, &document, decisions, &before).await?;
-        let done = self.done(&event, attempt, &before.executions, executions);
+        let mut done = self.done(&event, attempt, &before.executions, executions);
+        tell_undecided(&mut done.outcome, &event, undecided);
         Some(Settled::new(event.id, Some(done)))
     }
 
@@ -193,19 +206,13 @@ impl Handling {
         let Engine { runner, stats, clock, log, .. } = &self.engine;
         let mut executions = Vec::with_capacity(decisions.len());
         let mut patience = Patience::new(clock.elapsed());
-        for (compiled, verdict) in decisions {
-            // Whichever version ran then has decided this event.
-            let has_decided = |row: &ExecutionRow| row.automation_id == compiled.automation.id;
-            if before.executions.iter().any(has_decided) {
-                continue;
-            }
-            if verdict != Verdict::Runs {
-                let proof = compiled.filter.explain(document);
-                // One rule by itself may be decided where all of them together were too much.
-                let why = if proof.matched { UNDECIDED.to_owned() } else { proof.summary() };
-                executions.push(runner.skip(&compiled, event, Some(why)));
-                continue;
-            }
+        // Whichever version ran then has decided this event.
+        let decided: HashSet<Uuid> =
+            before.executions.iter().map(|row| row.automation_id).collect();
+        let open = decisions.into_iter().filter(|(one, _)| !decided.contains(&one.automation.id));
+        let (runs, rest): (Vec<_>, Vec<_>) =
+            open.partition(|(_, verdict)| *verdict == Verdict::Runs);
+        for (compiled, _) in runs {
             // Boxed, so that an event that waits for room does not hold the place of what it will do.
             let subject = (event, document);
             let run = runner.run(&compiled, subject, &before.earlier, &mut patience);
@@ -220,7 +227,37 @@ impl Handling {
             }
             executions.push(row);
         }
+        executions.extend(self.skipped(event, document, rest).await);
         Some(executions)
+    }
+
+    /// Says why some automations did not run. Nobody waits for that, so it comes last, lets others have their turn, and ends
+    /// soon: a hostile event can make every one of them slow to explain.
+    async fn skipped(
+        &self,
+        event: &Event,
+        document: &Value,
+        decisions: Vec<Decision>,
+    ) -> Vec<ExecutionRow> {
+        let Engine { runner, clock, .. } = &self.engine;
+        let mut rows = Vec::with_capacity(decisions.len());
+        let mut spent = Duration::ZERO;
+        for (compiled, verdict) in decisions {
+            let why = if spent < EXPLAINED_FOR {
+                tokio::task::yield_now().await;
+                let began = clock.elapsed();
+                let proof = compiled.filter.explain(document);
+                spent += clock.elapsed().saturating_sub(began);
+                // One rule by itself may be decided where all of them together were too much.
+                if proof.matched { UNDECIDED.to_owned() } else { proof.summary() }
+            } else if verdict == Verdict::Undecided {
+                UNDECIDED.to_owned()
+            } else {
+                UNEXPLAINED.to_owned()
+            };
+            rows.push(runner.skip(&compiled, event, Some(why)));
+        }
+        rows
     }
 
     /// What is to be recorded; the outcome is about all executions, those of an earlier delivery included.
@@ -263,6 +300,19 @@ impl Handling {
             }
         }
     }
+}
+
+/// Says in the outcome that automations could not be decided: they are no failure of the event, but nobody must take it for
+/// an event that nothing wanted. The retry of a dead letter has not succeeded then.
+fn tell_undecided(outcome: &mut NewOutcome, event: &Event, fault: Option<String>) {
+    let Some(fault) = fault else { return };
+    if replaying::is_retry(event) {
+        "failed".clone_into(&mut outcome.status);
+    }
+    outcome.error = Some(match outcome.error.take() {
+        Some(error) => format!("{error}; {fault}"),
+        None => fault,
+    });
 }
 
 pub(crate) fn is_failure(row: &ExecutionRow) -> bool {

@@ -3,7 +3,7 @@
 //! It must stay true that nothing is refused because of a finding, and that an answer which did not look at everything says
 //! so.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use omni_events::Org;
 use omni_rules::{Filter, Finding, Listed, lint_against, lint_set};
@@ -16,12 +16,16 @@ use uuid::Uuid;
 use crate::{
     Automations, Definition, Error, Problem,
     automations::from_row,
-    compiled::{filter, place, problems_of},
+    compiled::{place, try_compile},
 };
 
 /// Automations of one read, and how many are looked at.
-const PAGE: i64 = 500;
+const PAGE: i64 = 100;
 const AUTOMATIONS_MAX: usize = 10_000;
+/// Bytes of definitions after which no more are read.
+const DEFINITIONS_MAX: usize = 32 << 20;
+/// How long they are looked at, reading included; whoever asks waits.
+const LOOKED_FOR: Duration = Duration::from_secs(3);
 /// Automations that one answer shows.
 const SHOWN_MAX: usize = 500;
 
@@ -73,44 +77,54 @@ impl Automations {
         schema: impl Fn(&str) -> Option<Value> + Send + 'static,
     ) -> Result<Lints, Error> {
         let subject = definition.map(|definition| self.checked(definition)).transpose()?;
-        let (rows, all_read) = self.rows(org).await?;
+        let place = self.place().await;
+        let until = self.clock().elapsed() + LOOKED_FOR;
+        let (rows, all_read) = self.rows(org, until).await?;
         let automations = self.clone();
         let work = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let is_late = || automations.clock().elapsed() >= until;
             let is_other = |row: &AutomationRow| {
                 subject.as_ref().is_none_or(|subject| subject.definition.name != row.name)
             };
-            let mut looked: Vec<Looked> = rows
-                .into_iter()
-                .filter(is_other)
-                .filter_map(|row| automations.looked(row))
-                .collect();
+            let mut looked = Vec::with_capacity(rows.len());
+            let mut all_looked = all_read;
+            for row in rows.into_iter().filter(is_other) {
+                if is_late() {
+                    all_looked = false;
+                    break;
+                }
+                looked.extend(automations.looked(row));
+            }
             let only = subject.is_some().then_some(looked.len());
             looked.extend(subject);
-            let mut lints = lints(&looked, only, &schema);
-            lints.complete &= all_read;
+            let mut lints = lints(&looked, only, &schema, &is_late);
+            lints.complete &= all_looked;
             lints
         });
         Ok(work.await?)
     }
 
     fn checked(&self, definition: Definition) -> Result<Looked, Error> {
-        let problems = problems_of(&definition, self.actions());
-        if !problems.is_empty() {
-            return Err(Error::Invalid(problems));
-        }
-        let filter = filter(&definition).map(Arc::new);
-        Ok(Looked { id: None, definition, filter })
+        let (filter, _) = try_compile(&definition, self.actions()).map_err(Error::Invalid)?;
+        Ok(Looked { id: None, definition, filter: Ok(Arc::new(filter)) })
     }
 
-    async fn rows(&self, org: &Org) -> Result<(Vec<AutomationRow>, bool), Error> {
+    /// As many as there is room and time for, and whether these are all.
+    async fn rows(&self, org: &Org, until: Duration) -> Result<(Vec<AutomationRow>, bool), Error> {
         let mut found: Vec<AutomationRow> = Vec::new();
-        while found.len() < AUTOMATIONS_MAX {
+        let mut size = 0;
+        while found.len() < AUTOMATIONS_MAX
+            && size < DEFINITIONS_MAX
+            && self.clock().elapsed() < until
+        {
             let after = found.last().map(|row| row.name.clone());
             let mut conn = self.store().read().await?;
             let page = rows::list(&mut conn, org.as_str(), after.as_deref(), PAGE).await?;
             if page.is_empty() {
                 return Ok((found, true));
             }
+            size += page.iter().map(|row| row.definition.len()).sum::<usize>();
             found.extend(page);
         }
         Ok((found, false))
@@ -125,24 +139,33 @@ impl Automations {
         }
         // What cannot be read at all is said when it is loaded.
         let definition = from_row(row).ok()?.definition;
-        let problems = problems_of(&definition, self.actions());
-        let filter =
-            if problems.is_empty() { filter(&definition).map(Arc::new) } else { Err(problems) };
+        let filter = try_compile(&definition, self.actions()).map(|(filter, _)| Arc::new(filter));
         Some(Looked { id: Some(id), definition, filter })
     }
 }
 
-/// Findings of all, or of the one at a place.
-fn lints(looked: &[Looked], only: Option<usize>, schema: &dyn Fn(&str) -> Option<Value>) -> Lints {
+/// Findings of all, or of the one at a place, which is looked at however late it is.
+fn lints(
+    looked: &[Looked],
+    only: Option<usize>,
+    schema: &dyn Fn(&str) -> Option<Value>,
+    is_late: &dyn Fn() -> bool,
+) -> Lints {
     let wanted = |place: &usize| only.is_none_or(|only| only == *place);
     let mut found: BTreeMap<usize, Vec<Finding>> = BTreeMap::new();
+    let mut checked = 0;
     for (place, one) in looked.iter().enumerate().filter(|(place, _)| wanted(place)) {
+        if only.is_none() && is_late() {
+            break;
+        }
+        checked += 1;
         let Ok(filter) = &one.filter else { continue };
         let event_type = &one.definition.trigger_event_type;
         let schema = schema(event_type.as_str());
         found.insert(place, findings(filter, schema.as_ref()));
     }
-    let complete = beside(looked, only, &mut found);
+    // Comparing them with each other has a limit of steps, not of time.
+    let complete = !is_late() && beside(looked, only, &mut found);
     let mut items = Vec::new();
     for (place, one) in looked.iter().enumerate().filter(|(place, _)| wanted(place)) {
         let mut findings = found.remove(&place).unwrap_or_default();
@@ -154,7 +177,6 @@ fn lints(looked: &[Looked], only: Option<usize>, schema: &dyn Fn(&str) -> Option
         let name = one.definition.name.clone();
         items.push(Linted { automation_id: one.id, name, problems, findings });
     }
-    let checked = only.map_or(looked.len(), |_| 1);
     let complete = complete && items.len() <= SHOWN_MAX;
     items.truncate(SHOWN_MAX);
     Lints { items, checked, complete }
@@ -207,4 +229,32 @@ fn beside(
         }
     }
     set.complete
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn looked(name: &str) -> Looked {
+        let definition = json!({
+            "name": name, "triggerEventType": "custom.a", "triggerPattern": { "payload": { "n": [1, 1] } }, "actions": [],
+        });
+        let definition: Definition = serde_json::from_value(definition).unwrap();
+        let filter = crate::compiled::filter(&definition).map(Arc::new);
+        Looked { id: None, definition, filter }
+    }
+
+    #[test]
+    fn when_it_is_late_only_the_one_that_is_asked_about_is_looked_at() {
+        let all = [looked("a"), looked("b")];
+        let count = |only, is_late: bool| {
+            let found = lints(&all, only, &|_| None, &|| is_late);
+            (found.checked, found.items.len(), found.complete)
+        };
+        assert_eq!(count(None, false), (2, 2, true));
+        assert_eq!(count(None, true), (0, 0, false));
+        assert_eq!(count(Some(1), true), (1, 1, false));
+    }
 }

@@ -22,6 +22,11 @@ pub(crate) fn is_for(event: &Event, automation: Uuid) -> bool {
     of(event).and_then(|(_, replay)| replay.automation_id).is_none_or(|only| only == automation)
 }
 
+/// Whether an event is the retry of a dead letter of one automation: whether that one ran decides whether it succeeded.
+pub(crate) fn is_retry(event: &Event) -> bool {
+    of(event).is_some_and(|(_, replay)| replay.dead_letter && replay.automation_id.is_some())
+}
+
 /// Why the retry of a dead letter cannot succeed when no automation listens: that must not pass for a success.
 pub(crate) fn fault_without_candidates(event: &Event) -> Option<String> {
     let (_, replay) = of(event)?;

@@ -1,5 +1,7 @@
 //! A definition tried out on an event: whether it would run, why not, and what its actions would be given. Nothing is done.
 
+use std::io::{self, Write};
+
 use omni_events::Event;
 use omni_rules::{Finding, Proof};
 use schemars::JsonSchema;
@@ -13,6 +15,9 @@ use crate::{
     matching::document,
     plan::scope,
 };
+
+/// Bytes of JSON that the configs of one answer have together.
+const SHOWN_MAX: usize = 4 << 20;
 
 /// What a definition would make of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -39,9 +44,9 @@ pub struct Rendered {
     /// The kind of action.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its config with the templates filled in; null when that cannot be done.
+    /// Its config with the templates filled in; null when that cannot be done, or is too large to show.
     pub config: Value,
-    /// Why it cannot be filled in. What another action answers is known only when it has run.
+    /// Why it is not filled in. What another action answers is known only when it has run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -58,7 +63,9 @@ impl Automations {
         schema: Option<Value>,
     ) -> Result<Trial, Error> {
         let automations = self.clone();
+        let place = self.place().await;
         let work = tokio::task::spawn_blocking(move || {
+            let _place = place;
             automations.tried_out(&definition, &event, schema.as_ref())
         });
         work.await?
@@ -93,9 +100,28 @@ impl Automations {
             reasons,
             proof,
             findings: findings(&filter, schema),
-            actions: actions.iter().map(|action| rendered(action, &scope)).collect(),
+            actions: all_rendered(&actions, &scope, SHOWN_MAX),
         })
     }
+}
+
+/// The actions filled in; those that do not fit into what is left of so many bytes of JSON are not kept.
+fn all_rendered(actions: &[CompiledAction], scope: &Value, at_most: usize) -> Vec<Rendered> {
+    let mut left = at_most;
+    let one = |action| {
+        let mut rendered = rendered(action, scope);
+        let size = size_of_json(&rendered.config);
+        if size > left {
+            rendered.config = Value::Null;
+            rendered.error = Some(format!(
+                "config: it is too large to show: {size} bytes of JSON, where the actions of one test have {at_most} together"
+            ));
+        } else {
+            left -= size;
+        }
+        rendered
+    };
+    actions.iter().map(one).collect()
 }
 
 fn rendered(action: &CompiledAction, scope: &Value) -> Rendered {
@@ -106,5 +132,26 @@ fn rendered(action: &CompiledAction, scope: &Value) -> Rendered {
             let error = Some(format!("config{}: {error}", error.pointer));
             Rendered { kind, config: Value::Null, error }
         }
+    }
+}
+
+/// How long a value is as JSON, without writing it anywhere.
+fn size_of_json(value: &Value) -> usize {
+    let mut counted = Counted(0);
+    // Nothing here can fail.
+    let _ = serde_json::to_writer(&mut counted, value);
+    counted.0
+}
+
+struct Counted(usize);
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -236,9 +236,10 @@ impl<'de> Deserialize<'de> for Name<'de> {
 /// Where the string begins that ends just before or at an offset: at the nearest quote that is not escaped.
 fn opening_quote(bytes: &[u8], offset: usize) -> usize {
     let before = bytes.get(..=offset).unwrap_or(bytes);
+    // The backslashes are only counted before a quote: a hostile name may consist of nothing else.
     let is_quote = |at: usize| {
-        let slashes = bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
-        bytes[at] == b'"' && slashes % 2 == 0
+        let slashes = || bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        bytes[at] == b'"' && slashes() % 2 == 0
     };
     let mut quotes = (0..before.len()).rev().filter(|at| is_quote(*at));
     let closing = quotes.next().unwrap_or(offset);
@@ -363,6 +364,15 @@ mod tests {
         assert!(Payload::parse(Bytes::from_static(b"{} {}")).is_err());
         assert!(Payload::parse(Bytes::from_static(b"\"\xff\"")).is_err());
         assert!(Payload::parse(Bytes::new()).is_err());
+    }
+
+    /// With work for each backslash before each byte, this would run for minutes.
+    #[test]
+    fn a_name_of_backslashes_that_is_there_twice_is_found_at_once() {
+        let name = r"\\".repeat(250_000);
+        let text = format!(r#"{{"{name}":1,"{name}":2}}"#);
+        let error = Payload::parse(text.into()).unwrap_err();
+        assert_eq!(error.offset, name.len() + 6, "{}", error.offset);
     }
 
     #[test]

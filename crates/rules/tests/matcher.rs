@@ -278,3 +278,71 @@ fn what_is_no_json_object_is_an_error() {
         1
     );
 }
+
+/// The numbers of the filters that hold, and of those that are undecided.
+fn decided(filters: Vec<Filter>, event: &Value) -> (Vec<usize>, Vec<usize>) {
+    let matcher = Matcher::build(filters.into_iter().zip(0..).collect());
+    let mut scratch = Scratch::default();
+    let matched = matcher.matching(event.to_string().as_bytes(), &mut scratch).unwrap();
+    (matched.items().copied().collect(), matched.undecided().copied().collect())
+}
+
+#[test]
+fn hundreds_of_filters_with_jsonpath_are_decided_as_each_alone() {
+    let of = |n: usize| {
+        let condition = json!([{ "field": "$.items[*]", "operator": "eq", "value": n }]);
+        filter(Some(json!({ "kind": ["order"] })), condition)
+    };
+    let event = json!({ "kind": "order", "items": (0..2_000).collect::<Vec<_>>() });
+    let expected = alone(&of(1_999), event.to_string().as_bytes());
+    let (held, undecided) = decided((1_700..2_300).map(of).collect(), &event);
+    assert!(expected);
+    assert_eq!((held, undecided), ((0..300).collect(), vec![]));
+}
+
+/// A regular expression that has no part that texts must have, and that neither engine can pay for on [`noise`].
+const COSTLY: &str = "[ab]*[ac][ab]{20}[cd]";
+
+/// Texts over two letters without a pattern in it.
+fn noise(length: usize, seed: u64) -> String {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ seed;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        if state & 1 == 0 { 'a' } else { 'b' }
+    };
+    (0..length).map(|_| letter()).collect()
+}
+
+#[test]
+fn a_regular_expression_that_asks_too_much_leaves_only_its_own_rules_undecided() {
+    let filters = || {
+        vec![
+            filter(Some(json!({ "t": [{ "matches": COSTLY }] })), json!([])),
+            filter(Some(json!({ "t": [{ "prefix": "" }] })), json!([])),
+            filter(Some(json!({ "t": [{ "matches": "^[ab][ab]" }] })), json!([])),
+            filter(Some(json!({ "u": ["x"] })), json!([])),
+            filter(Some(json!({ "t": [{ "matches": COSTLY }], "u": ["y"] })), json!([])),
+            filter(
+                Some(json!({ "$or": [{ "t": [{ "matches": COSTLY }] }, { "u": ["x"] }] })),
+                json!([]),
+            ),
+            // So that all values are looked at.
+            filter(Some(json!({ "t": ["never"] })), json!([])),
+        ]
+    };
+    let one = json!({ "t": noise(64 * 1024, 0), "u": "x" });
+    assert_eq!(decided(filters(), &one), (vec![1, 2, 3, 5], vec![0]));
+    let many: Vec<String> = (1..30).map(|seed| noise(16 * 1024, seed)).collect();
+    let many = json!({ "t": many, "u": "x" });
+    assert_eq!(decided(filters(), &many), (vec![1, 2, 3, 5], vec![0]));
+}
+
+#[test]
+fn word_boundaries_are_decided_beside_letters_beyond_ascii() {
+    let of = |regex: &str| filter(Some(json!({ "t": [{ "matches": regex }] })), json!([]));
+    let filters = [r"\b[0-9]+\b", r"\border [0-9]+\b", r"\b[a-z]+ [0-9]+\b"].map(of);
+    let found = decided(filters.into(), &json!({ "t": "é: order 12" }));
+    assert_eq!(found, (vec![0, 1, 2], vec![]));
+}

@@ -223,6 +223,24 @@ pub fn versions<'a>(conn: &'a mut Conn, org: &'a str, id: Uuid) -> Answer<'a, Ve
         .rows(conn)
 }
 
+/// Some versions of an automation, newest first, from this version down: for looking through a long history in steps.
+pub fn versions_from<'a>(
+    conn: &'a mut Conn,
+    org: &'a str,
+    id: Uuid,
+    newest: i32,
+    limit: i64,
+) -> Answer<'a, Vec<VersionRow>> {
+    v::table
+        .filter(v::automation_id.eq(id))
+        .filter(v::org.eq(org))
+        .filter(v::version.le(newest))
+        .order(v::version.desc())
+        .limit(limit)
+        .select(VersionRow::as_select())
+        .rows(conn)
+}
+
 /// A number that grows with every change of any automation.
 pub fn revision(conn: &mut Conn) -> Answer<'_, i64> {
     Box::pin(counters::get(conn, COUNTER))

@@ -13,7 +13,10 @@ use omni_store::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Explanation, Reason, ReasonKind, Recorded, Subject};
+use super::{
+    Explanation, Reason, ReasonKind, Recorded, Subject,
+    past::{Past, VERSIONS_MAX},
+};
 use crate::{
     Definition, ExecutionStatus, automations::from_row, compiled::Compiled, compiled::filter,
     compiled::problems_of, replaying,
@@ -23,8 +26,7 @@ use crate::{
 pub(super) struct Case {
     /// As it is stored, or the id of one that was deleted.
     pub(super) current: Result<AutomationRow, Uuid>,
-    /// Newest first; none where the current one is the one that counts.
-    pub(super) versions: Vec<VersionRow>,
+    pub(super) past: Past,
     pub(super) recorded: Option<ExecutionRow>,
     /// What this process has compiled, if it is on.
     pub(super) known: Option<Arc<Compiled>>,
@@ -101,10 +103,11 @@ fn chosen(
     notes: &mut Vec<String>,
 ) -> Judged {
     let ran = case.recorded.as_ref().map(|row| row.automation_version);
-    let oldest = case.versions.last();
+    let Past { versions, unread } = &case.past;
+    let oldest = versions.last();
     let wanted = match (ran, subject.processed_at) {
-        (Some(version), _) => case.versions.iter().find(|row| row.version == version),
-        (None, Some(at)) => case.versions.iter().find(|row| row.created_at <= at),
+        (Some(version), _) => versions.iter().find(|row| row.version == version),
+        (None, Some(at)) => versions.iter().find(|row| row.created_at <= at),
         (None, None) => None,
     };
     match (wanted, &case.current) {
@@ -112,7 +115,13 @@ fn chosen(
         (Some(old), _) => of_version(old),
         (None, Ok(row)) => {
             if let (Some(at), Some(oldest), None) = (subject.processed_at, oldest, ran) {
-                if oldest.created_at > at {
+                if *unread {
+                    notes.push(format!(
+                        "its newest {VERSIONS_MAX} versions were made after the event was handled, and older ones were not \
+                         looked at; compared is its version {}",
+                        row.version
+                    ));
+                } else if oldest.created_at > at {
                     let message = format!(
                         "it was made at {}, after the event was handled; compared is its version {}",
                         rfc3339_millis(oldest.created_at),
@@ -128,7 +137,12 @@ fn chosen(
             }
             of_row(row, case)
         }
-        (None, Err(_)) => case.versions.first().map_or_else(nothing, of_version),
+        (None, Err(_)) => {
+            if *unread {
+                notes.push(format!("only its newest {VERSIONS_MAX} versions were looked at"));
+            }
+            versions.first().map_or_else(nothing, of_version)
+        }
     }
 }
 

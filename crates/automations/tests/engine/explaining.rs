@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use omni_automations::{Definition, Explained, Explanation, ReasonKind, Subject};
+use omni_automations::{Automation, Definition, Explained, Explanation, ReasonKind, Subject};
 use omni_events::Org;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -176,5 +176,71 @@ async fn a_definition_is_tried_out_and_nothing_is_done() {
     let kinds: Vec<ReasonKind> = trial.reasons.iter().map(|reason| reason.kind).collect();
     assert_eq!((trial.matched, kinds), (false, vec![ReasonKind::Disabled, ReasonKind::WrongType]));
     assert!(counting.keys().is_empty());
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_long_history_the_newest_versions_are_looked_at() {
+    let world = World::new(&[&Probe::counting()]).await;
+    let process = world.start().await;
+    let busy = process.define("a", when(2)).await;
+    let young = process.define("young", when(2)).await;
+    let event = process.append_as("default", "a", r#"{"n": 1}"#).await;
+    let before = handled(&process, event).await;
+    let org = Org::default();
+    let change = async |automation: &Automation, n: i32| {
+        world.clock.advance(Duration::from_secs(1));
+        let mut definition: Value = serde_json::to_value(&automation.definition).unwrap();
+        definition["triggerPattern"] = json!({ "payload": { "n": [n] } });
+        let definition: Definition = serde_json::from_value(definition).unwrap();
+        let changed = process.automations.update(&org, automation.id, definition, None);
+        changed.await.unwrap().unwrap();
+    };
+    for n in 0..20 {
+        change(&busy, 100 + n).await;
+        change(&young, 100 + n).await;
+    }
+    world.clock.advance(Duration::from_secs(1));
+    let event = process.append_as("default", "none", r#"{"n": 1}"#).await;
+    let between = handled(&process, event).await;
+    for n in 0..40 {
+        change(&busy, 200 + n).await;
+    }
+    let found = one(&process, &before, "young").await;
+    assert_eq!((found.version, found.current_version), (1, Some(21)), "{found:?}");
+    let found = one(&process, &between, "a").await;
+    assert_eq!((found.version, found.current_version), (21, Some(61)), "{found:?}");
+    // What ran or was skipped is found however old it is.
+    let found = one(&process, &before, "a").await;
+    assert_eq!(found.version, 1, "{found:?}");
+    let mut elsewhere = before.clone();
+    elsewhere.event.id = Uuid::from_u128(9);
+    let found = one(&process, &elsewhere, "a").await;
+    assert_eq!((found.version, kinds(&found)), (61, vec![]), "{found:?}");
+    assert!(
+        found.notes.iter().any(|note| note.contains("older ones were not looked at")),
+        "{found:?}"
+    );
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_test_shows_is_bounded() {
+    let world = World::new(&[&Probe::counting()]).await;
+    let process = world.start().await;
+    let payload = json!({ "text": "x".repeat(200_000) }).to_string();
+    let event = process.append_as("default", "a", &payload).await;
+    let event = handled(&process, event).await.event;
+    let large = json!({ "type": "count", "config": { "all": vec!["{{ payload.text }}"; 8] } });
+    let small = json!({ "type": "count", "config": { "one": 1 } });
+    let mut actions = vec![large; 4];
+    actions.push(small);
+    let definition = json!({ "name": "a", "triggerEventType": "custom.a", "actions": actions });
+    let definition = serde_json::from_value(definition).unwrap();
+    let trial = process.automations.try_out(definition, event, None).await.unwrap();
+    let shown: Vec<bool> = trial.actions.iter().map(|action| !action.config.is_null()).collect();
+    assert_eq!(shown, [true, true, false, false, true]);
+    let error = trial.actions[2].error.as_deref().unwrap();
+    assert!(error.contains("too large to show"), "{error}");
     process.stop().await;
 }

@@ -1,7 +1,9 @@
 //! An event that is brought back: what succeeded does not happen again, what failed does under its old key, and what is
 //! given up is one dead letter.
 
-use omni_events::Replay;
+use bytes::Bytes;
+use omni_event_log::Draft;
+use omni_events::{EventType, Org, Payload, Replay};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -191,5 +193,70 @@ async fn the_retry_of_a_dead_letter_whose_automation_is_off_fails() {
         "completed",
         "many events of a replay are for nobody"
     );
+    process.stop().await;
+}
+
+/// A text of two letters without a pattern in it.
+fn noise(length: usize) -> String {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        if state & 1 == 0 { 'a' } else { 'b' }
+    };
+    (0..length).map(|_| letter()).collect()
+}
+
+/// A letter of which nobody knows whether it was handled must stay open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_automation_that_cannot_be_decided_is_told_and_a_retry_for_it_fails() {
+    let counting = Probe::counting();
+    let world = World::new(&[&counting]).await;
+    let process = world.start().await;
+    // Each of them has to keep dozens of places in mind at every letter.
+    let costly: Vec<Value> =
+        (10..40).map(|n| json!({ "matches": format!("[ab]*a[ab]{{{n}}}c") })).collect();
+    let automation = process
+        .define("a", json!({ "triggerPattern": { "payload": { "t": costly } }, "actions": [{ "type": "count" }] }))
+        .await;
+    let payload = json!({ "t": format!("c{}", noise(60_000)) }).to_string();
+    let event = process.append_as("default", "a", &payload).await;
+    let outcome = process.outcome(event).await;
+    assert_eq!(outcome.status, "completed");
+    let error = outcome.error.expect("it says that something was not decided");
+    assert!(error.starts_with("automation `a` could not be decided"), "{error}");
+
+    let only = Replay { automation_id: Some(automation.id), ..replay() };
+    let again = process.replay(event, only.clone()).await;
+    assert_eq!(process.outcome(again).await.status, "completed");
+    let again = process.replay(event, Replay { dead_letter: true, ..only }).await;
+    let outcome = process.outcome(again).await;
+    assert_eq!(outcome.status, "failed", "it is no success");
+    assert!(outcome.error.unwrap().contains("could not be decided"));
+    process.stop().await;
+}
+
+/// Records of earlier releases have such payloads; what judges them and what acts on them must see the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_name_that_is_there_twice_rules_and_actions_see_the_last() {
+    let counting = Probe::counting();
+    let world = World::new(&[&counting]).await;
+    let process = world.start().await;
+    process
+        .define("a", json!({ "triggerPattern": { "payload": { "n": [2] } }, "actions": [{ "type": "count" }] }))
+        .await;
+    let original = process.append("a").await;
+    let bring_back = async |payload: &'static str| {
+        let event_type = EventType::parse("custom.a").unwrap();
+        let payload = Payload::kept(Bytes::from_static(payload.as_bytes())).unwrap();
+        let mut draft = Draft::new(Org::default(), event_type, "replay", payload);
+        draft.metadata.replay_of = Some(original);
+        draft.metadata.replay = Some(Box::new(replay()));
+        let event = process.log.append(draft).await.unwrap().event_id;
+        process.outcome(event).await.executions
+    };
+    assert_eq!(bring_back(r#"{"n": 1, "n": 2}"#).await, 1);
+    assert_eq!(bring_back(r#"{"n": 2, "n": 1}"#).await, 0);
     process.stop().await;
 }

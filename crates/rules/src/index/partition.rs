@@ -24,6 +24,9 @@ const JOINED_MAX: usize = 8192;
 /// ...and larger ones when they are not larger than so many times what is joined.
 const JOINED_FACTOR: usize = 4;
 
+/// Fewer fields are never too many.
+const FIELDS_MIN: usize = 1024;
+
 /// So many rules are looked at for some that listen to a type.
 const SOME_MAX: usize = 1024;
 
@@ -31,6 +34,8 @@ const SOME_MAX: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Partition<T> {
     fields: Arc<Fields>,
+    /// How many fields there were when all of them were asked for.
+    fields_then: usize,
     /// The oldest first; never empty.
     parts: Vec<Part<T>>,
 }
@@ -41,13 +46,15 @@ pub(crate) struct Joined<T> {
     first: usize,
     /// What was joined.
     parts: Vec<Part<T>>,
+    /// Those of the joined part, if it is the first.
     fields: Arc<Fields>,
     part: Part<T>,
 }
 
 impl<T> Clone for Partition<T> {
     fn clone(&self) -> Self {
-        Self { fields: self.fields.clone(), parts: self.parts.clone() }
+        let Self { fields, fields_then, parts } = self;
+        Self { fields: fields.clone(), fields_then: *fields_then, parts: parts.clone() }
     }
 }
 
@@ -57,7 +64,7 @@ impl<T> Partition<T> {
         let mut fields = Arc::default();
         let sources = rules.iter().map(|(entry, filter)| (entry.clone(), Origin::New(filter)));
         let part = Part::build(sources.collect(), &[], &Fields::default(), &mut fields);
-        Self { fields, parts: vec![part] }
+        Self { fields_then: fields.paths.len(), fields, parts: vec![part] }
     }
 
     /// The same with one more rule.
@@ -66,7 +73,14 @@ impl<T> Partition<T> {
         let mut sources: Vec<_> = open.iter().flat_map(|part| part.sources(0)).collect();
         sources.push((entry.clone(), Origin::New(filter)));
         let older_fields = self.fields.clone();
+        if self.parts.is_empty() {
+            // All is built anew: without the fields that nobody asks for any more.
+            self.fields = Arc::default();
+        }
         let part = Part::build(sources, &open, &older_fields, &mut self.fields);
+        if self.parts.is_empty() {
+            self.fields_then = self.fields.paths.len();
+        }
         self.parts.push(part);
         self
     }
@@ -96,7 +110,7 @@ impl<T> Partition<T> {
     /// Puts parts that were joined in their place, without the rules that are gone since. None if that place is not there
     /// any more.
     pub(crate) fn with_joined(mut self, joined: Joined<T>) -> Option<Self> {
-        let Joined { first, parts, mut fields, mut part } = joined;
+        let Joined { first, parts, fields, mut part } = joined;
         let place = first..first + parts.len();
         let now = self.parts.get(place.clone())?;
         if !std::iter::zip(now, &parts).all(|(a, b)| Arc::ptr_eq(&a.segment, &b.segment)) {
@@ -108,22 +122,32 @@ impl<T> Partition<T> {
             }
         }
         let mut rest = self.parts.split_off(place.end);
-        if first == 0 && !rest.is_empty() {
+        // Otherwise the fields are those of now: a change since may have added some, and none is ever taken away.
+        if first == 0 {
             // The joined part has its own numbers of fields, without those that nobody asks for any more.
-            let sources = rest.iter().enumerate().flat_map(|(number, part)| part.sources(number));
-            rest = vec![Part::build(sources.collect(), &rest, &self.fields, &mut fields)];
+            let older_fields = std::mem::replace(&mut self.fields, fields);
+            if !rest.is_empty() {
+                let sources =
+                    rest.iter().enumerate().flat_map(|(number, part)| part.sources(number));
+                rest = vec![Part::build(sources.collect(), &rest, &older_fields, &mut self.fields)];
+            }
+            self.fields_then = self.fields.paths.len();
         }
         self.parts.truncate(first);
         self.parts.push(part);
         self.parts.extend(rest);
         self.parts.retain(|part| part.live() > 0);
-        Some(Self { fields, parts: self.parts })
+        Some(self)
     }
 
     /// Which parts are to be joined, if any.
     fn due(&self) -> Option<(usize, usize)> {
         let is_open = self.parts.last().is_some_and(|part| part.live() < OPEN_MAX);
         let full = &self.parts[..self.parts.len() - usize::from(is_open)];
+        let too_many_fields = 2 * self.fields_then.max(FIELDS_MIN);
+        if self.fields.paths.len() >= too_many_fields && !full.is_empty() {
+            return Some((0, full.len()));
+        }
         if let Some(worn) = full.iter().position(|part| part.live() * 2 < part.len()) {
             return Some((worn, worn + 1));
         }
@@ -196,3 +220,6 @@ impl<T> Partition<T> {
         entries.filter(move |entry| type_pattern::matches(&entry.type_pattern, event_type))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,6 +114,7 @@ impl<'a> Builder<'a> {
         };
         segment.sizes.rules = rules as usize;
         segment.sizes.leaves = segment.leaves.len();
+        segment.sizes.rests = segment.rests.len();
         pivots::choose(&mut segment, interned.predicates);
         segment
     }

@@ -8,6 +8,7 @@ use super::{
     literal::Literals,
     networks::Networks,
     numbers::{Extremes, Numbers},
+    run::share,
     scratch::{Marks, Work},
     trigger::Seen,
 };
@@ -142,7 +143,7 @@ impl FieldIndex {
         }
     }
 
-    /// Adds what a value hits, but for what [`FieldIndex::finish`] adds.
+    /// Adds what a value hits, but for what [`FieldIndex::finish`] adds, and what may hit and asks too much.
     #[inline]
     pub(crate) fn look_up(
         &self,
@@ -165,7 +166,10 @@ impl FieldIndex {
             }
             Scalar::Null | Scalar::Bool(_) => {}
         }
-        self.others.as_ref().map_or(Ok(()), |others| others.look_up(value, &mut work.hits, fuel))
+        if let Some(others) = &self.others {
+            others.look_up(value, (marks, work), fuel);
+        }
+        Ok(())
     }
 
     /// Adds what the values of the field hit together.
@@ -223,23 +227,23 @@ impl Texts {
 }
 
 impl Others {
-    fn look_up(
-        &self,
-        value: Scalar<'_>,
-        hits: &mut Vec<u32>,
-        fuel: &mut Fuel,
-    ) -> Result<(), Exhausted> {
-        hits.extend(&self.present);
+    fn look_up(&self, value: Scalar<'_>, (marks, work): (&Marks, &mut Work), fuel: &mut Fuel) {
+        work.hits.extend(&self.present);
         match value {
-            Scalar::Null => hits.extend(self.null),
-            Scalar::Bool(value) => hits.extend(self.bools[usize::from(value)]),
+            Scalar::Null => work.hits.extend(self.null),
+            Scalar::Bool(value) => work.hits.extend(self.bools[usize::from(value)]),
             Scalar::Number(_) | Scalar::Text(_) => {}
         }
         for (predicate, pivot) in &self.asked {
-            if predicate.holds(value, fuel)? {
-                hits.push(*pivot);
+            // What has fired is not asked about another value: also what asked too much of this field once.
+            if marks.has_fired(*pivot) {
+                continue;
+            }
+            match share(fuel, |own| predicate.holds(value, own)) {
+                Ok(true) => work.hits.push(*pivot),
+                Ok(false) => {}
+                Err(Exhausted) => work.unsure.push(*pivot),
             }
         }
-        Ok(())
     }
 }

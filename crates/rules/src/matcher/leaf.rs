@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{
-    run::Run,
+    run::{Run, share},
     scratch::Verdict,
     segment::{Kind, LAST, Leaf, Segment},
 };
@@ -23,11 +23,10 @@ impl Run<'_> {
         if let Some(verdict) = self.marks.leaf(number) {
             return verdict;
         }
-        // Whoever asks too much shall not take everything from the others.
-        let slice = self.left / 2;
-        let mut fuel = Fuel::of(slice);
-        let verdict = self.ask(number, &mut fuel).unwrap_or(Verdict::Undecided);
-        self.left -= slice - fuel.left();
+        let mut fuel = Fuel::of(self.left);
+        let asked = share(&mut fuel, |own| self.ask(number, own));
+        let verdict = asked.unwrap_or(Verdict::Undecided);
+        self.left = fuel.left();
         self.marks.set_leaf(number, verdict);
         verdict
     }

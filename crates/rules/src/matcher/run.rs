@@ -6,7 +6,11 @@ use super::{
     scratch::{Document, Marks, Verdict, Work},
     segment::{LAST, Segment},
 };
-use crate::{fuel::Fuel, predicate::Scalar, reader::Values};
+use crate::{
+    fuel::{self, Exhausted, Fuel},
+    predicate::Scalar,
+    reader::Values,
+};
 
 /// Steps for an event, whatever its size and the rules.
 const FUEL: usize = 250_000;
@@ -19,6 +23,24 @@ pub(crate) const FUEL_PER_RULE: usize = 8;
 
 /// What is given up instead of being counted out.
 const FUEL_MIN: usize = 64;
+
+/// What one question gets at least. A regular expression with `\b` is charged 200,000 steps for a text beyond ASCII, which
+/// half of [`FUEL`] would never pay.
+const SHARE_MIN: usize = 500_000;
+
+/// Asks one question with a share of the fuel, and takes no more than half of it: whoever asks too much shall not take
+/// everything from the others. The work stays bounded, as only so many questions can halve what is left.
+pub(super) fn share<T>(
+    fuel: &mut Fuel,
+    ask: impl FnOnce(&mut Fuel) -> Result<T, Exhausted>,
+) -> Result<T, Exhausted> {
+    let half = fuel.left() / 2;
+    let most = if half > FUEL_MIN { half.max(SHARE_MIN) } else { half };
+    let mut own = Fuel::of(most);
+    let answer = ask(&mut own);
+    fuel.spend((most - own.left()).min(half))?;
+    answer
+}
 
 /// The steps that an event may cost a number of rules.
 pub(crate) fn fuel(event: &[u8], rules: usize) -> usize {
@@ -45,6 +67,7 @@ impl Run<'_> {
             self.give_up(&counts);
         }
         self.work.hits.clear();
+        self.work.unsure.clear();
         self.left
     }
 
@@ -65,7 +88,7 @@ impl Run<'_> {
                 let room = (&mut *self.marks, &mut *self.work);
                 index.look_up(value, &mut extremes, room, &mut fuel).ok()?;
                 self.left = fuel.left();
-                if self.work.hits.is_empty() {
+                if self.work.hits.is_empty() && self.work.unsure.is_empty() {
                     continue;
                 }
                 waiting -= self.follow(counts)?;
@@ -82,17 +105,17 @@ impl Run<'_> {
         Some(())
     }
 
-    /// Looks at the conjunctions of the pivots that were hit; says how many of those fired for the first time.
+    /// Looks at the conjunctions of the pivots that were hit, or may be; says how many of those fired for the first time.
     fn follow(&mut self, counts: &impl Fn(&Work, u32) -> bool) -> Option<u32> {
         let mut fired = 0;
-        self.left = self.left.checked_sub(self.work.hits.len())?;
-        while let Some(pivot) = self.work.hits.pop() {
+        self.left = self.left.checked_sub(self.work.hits.len() + self.work.unsure.len())?;
+        while let Some((pivot, is_sure)) = self.work.next_pivot() {
             if !self.marks.fires(pivot) {
                 continue;
             }
             fired += 1;
             for &filed in self.segment.filed(pivot) {
-                self.candidate(filed >> 1, filed & 1 == 1, counts)?;
+                self.candidate(filed >> 1, is_sure && filed & 1 == 1, counts)?;
             }
         }
         Some(fired)
@@ -138,19 +161,25 @@ impl Run<'_> {
         Some(())
     }
 
-    /// Whether the conditions hold that no index can ask.
+    /// Whether the conditions hold that no index can ask. They have fuel of their own, for each rule as much as when it is
+    /// asked alone.
     fn rest(&mut self, rule: u32) -> Option<bool> {
-        let Some(filter) = self.segment.rest(rule) else { return Some(true) };
+        let Some(place) = self.segment.rest_place(rule) else { return Some(true) };
+        if !self.marks.asks_rest(place) {
+            // Another conjunction of the rule has asked: they do not hold, or the rule is undecided already.
+            return Some(false);
+        }
+        let filter = &self.segment.rests[place].1;
         if matches!(self.work.document, Document::Unread) {
-            self.left = self.left.saturating_sub(self.event.len() / 4);
+            self.work.rests_left = self.work.rests_left.saturating_sub(self.event.len() / 4);
             let read = serde_json::from_slice(self.event);
             self.work.document = read.map_or(Document::Broken, Document::Read);
         }
         let Document::Read(document) = &self.work.document else { return None };
-        let mut fuel = Fuel::of(self.left / 2);
-        let before = fuel.left();
+        let most = fuel::FUEL.min(self.work.rests_left);
+        let mut fuel = Fuel::of(most);
         let holds = filter.conditions.rest_holds(document, &mut fuel);
-        self.left -= before - fuel.left();
+        self.work.rests_left -= most - fuel.left();
         holds.ok()
     }
 
@@ -169,5 +198,52 @@ fn length(value: Scalar<'_>) -> usize {
     match value {
         Scalar::Text(text) | Scalar::Number(text) => text.len(),
         Scalar::Null | Scalar::Bool(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        Filter, Pattern,
+        matcher::{Builder, Fields, Scratch},
+    };
+
+    /// What a rule with a condition that no index can ask costs of so much fuel, and whether it holds and is undecided.
+    fn asked(pattern: Value, rests_left: usize) -> (usize, usize, usize) {
+        let condition = json!([{ "field": "$.list[*]", "operator": "eq", "value": 0 }]);
+        let conditions: Vec<_> = serde_json::from_value(condition).unwrap();
+        let filter = Filter::compile(Some(&Pattern(pattern)), &conditions).unwrap();
+        let mut fields = Arc::new(Fields::default());
+        let mut builder = Builder::new(&mut fields);
+        builder.add(&Arc::new(filter));
+        let segment = builder.finish();
+        let event = json!({ "a": 1, "b": 1, "list": vec![1; 1_000] }).to_string();
+        let Scratch { values, marks, work } = &mut Scratch::default();
+        work.begin();
+        work.rests_left = rests_left;
+        values.read(&fields.paths, event.as_bytes()).unwrap();
+        let event = event.as_bytes();
+        let run = Run { segment: &segment, event, values, marks, work, left: fuel(event, 1) };
+        run.run(|_, _| true);
+        (rests_left - work.rests_left, work.found.len(), work.undecided.len())
+    }
+
+    #[test]
+    fn all_conditions_that_no_index_can_ask_share_a_bound() {
+        let (cost, ..) = asked(json!({ "a": [1] }), 1_000_000);
+        assert!(cost > 1_000, "{cost}");
+        assert_eq!(asked(json!({ "a": [1] }), cost), (cost, 0, 0));
+        assert_eq!(asked(json!({ "a": [1] }), cost - 1), (cost - 1, 0, 1));
+    }
+
+    #[test]
+    fn a_rule_asks_such_conditions_once_however_many_ways_it_has_to_hold() {
+        let ways = json!({ "$or": [{ "a": [1] }, { "b": [1] }] });
+        assert_eq!(asked(ways, 1_000_000), asked(json!({ "a": [1] }), 1_000_000));
     }
 }

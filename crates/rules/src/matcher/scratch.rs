@@ -3,7 +3,13 @@
 
 use serde_json::Value;
 
-use crate::reader::{Context, Values};
+use crate::{
+    fuel,
+    reader::{Context, Values},
+};
+
+/// Steps for all conditions of an event that no index can ask, so that many that ask too much still end.
+const RESTS_FUEL: usize = 20 * fuel::FUEL;
 
 /// What one thread needs to match; kept from event to event, so that nothing is allocated. It serves any matcher and any
 /// index, one after the other.
@@ -23,12 +29,16 @@ pub(crate) struct Work {
     pub(crate) undecided: Vec<u32>,
     /// Pivots that fired and were not looked at yet.
     pub(crate) hits: Vec<u32>,
+    /// Pivots that could not be asked to the end, and were not looked at yet.
+    pub(crate) unsure: Vec<u32>,
     /// A text without regard to case.
     pub(crate) folded: Vec<u8>,
     pub(crate) anchors: super::anchored::Found,
     /// Which type patterns of a part the event is of.
     pub(crate) listens: Vec<bool>,
     pub(crate) document: Document,
+    /// The steps that are left for conditions that no index can ask.
+    pub(crate) rests_left: usize,
     /// Where the values lie that satisfy a leaf: parts of this for each.
     pub(crate) contexts: Vec<Context>,
     pub(crate) together: super::together::Tree,
@@ -52,6 +62,7 @@ pub(crate) struct Marks {
     fired: Vec<u32>,
     decided: Vec<u32>,
     nodes: Vec<u32>,
+    rests: Vec<u32>,
     leaves: Vec<(u32, Verdict)>,
     /// For leaves, where in [`Work::contexts`] theirs are.
     held: Vec<(u32, u32, u32)>,
@@ -77,6 +88,8 @@ pub(crate) struct Sizes {
     pub(crate) rules: usize,
     /// Nodes of trees of ranges.
     pub(crate) nodes: usize,
+    /// Filters with conditions that no index can ask.
+    pub(crate) rests: usize,
 }
 
 impl Work {
@@ -84,6 +97,7 @@ impl Work {
     pub(crate) fn begin(&mut self) {
         self.begin_part();
         self.document = Document::Unread;
+        self.rests_left = RESTS_FUEL;
     }
 
     /// Forgets what one part of an index said.
@@ -91,6 +105,12 @@ impl Work {
         self.found.clear();
         self.undecided.clear();
         self.contexts.clear();
+    }
+
+    /// A pivot to look at, and whether its predicate is known to hold. Those come first, as they may spare the others.
+    pub(crate) fn next_pivot(&mut self) -> Option<(u32, bool)> {
+        let sure = self.hits.pop().map(|pivot| (pivot, true));
+        sure.or_else(|| self.unsure.pop().map(|pivot| (pivot, false)))
     }
 
     /// Puts the rules in order, and leaves only those undecided that hold in no other way, and each once.
@@ -114,6 +134,7 @@ impl Marks {
         grow(&mut self.fired, sizes.pivots);
         grow(&mut self.decided, sizes.rules);
         grow(&mut self.nodes, sizes.nodes);
+        grow(&mut self.rests, sizes.rests);
         grow(&mut self.leaves, sizes.leaves);
         grow(&mut self.held, sizes.leaves);
     }
@@ -121,6 +142,16 @@ impl Marks {
     /// Whether a pivot fires for the first time.
     pub(crate) fn fires(&mut self, pivot: u32) -> bool {
         std::mem::replace(&mut self.fired[pivot as usize], self.run) != self.run
+    }
+
+    /// Whether a pivot has fired.
+    pub(crate) fn has_fired(&self, pivot: u32) -> bool {
+        self.fired[pivot as usize] == self.run
+    }
+
+    /// Whether the conditions at a place of [`Segment::rests`](super::Segment::rests) are asked for the first time.
+    pub(crate) fn asks_rest(&mut self, place: usize) -> bool {
+        std::mem::replace(&mut self.rests[place], self.run) != self.run
     }
 
     /// Whether a node of a tree of ranges is reached for the first time.

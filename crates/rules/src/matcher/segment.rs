@@ -92,8 +92,12 @@ impl Segment {
 
     /// The conditions of a rule that no index can ask.
     pub(crate) fn rest(&self, rule: u32) -> Option<&Arc<Filter>> {
-        let place = self.rests.binary_search_by_key(&rule, |(rule, _)| *rule).ok()?;
-        Some(&self.rests[place].1)
+        Some(&self.rests[self.rest_place(rule)?].1)
+    }
+
+    /// Where those conditions are in `rests`.
+    pub(crate) fn rest_place(&self, rule: u32) -> Option<usize> {
+        self.rests.binary_search_by_key(&rule, |(rule, _)| *rule).ok()
     }
 
     /// How many filters there are.

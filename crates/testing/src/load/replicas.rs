@@ -156,7 +156,7 @@ async fn save(server: &Server, save: Save) -> Result<(), Error> {
 fn definition(schedule: u64) -> Value {
     json!({
         "name": format!("r{schedule:04}"), "kind": "interval", "intervalMs": INTERVAL_MS,
-        "phaseMs": phase(schedule), "catchup": "all", "overlap": "allow",
+        "phaseMs": phase(schedule), "catchup": "all", "overlap": "allowAll",
         "eventType": TYPE, "payload": { "n": schedule },
     })
 }
