@@ -28,13 +28,14 @@ async fn conditions_decide_with_every_operator() {
         ("source", "eq", json!("api"), true),
         ("source", "eq", json!("webhook:github"), false),
     ];
+    let mut ids = Vec::new();
     for (index, (field, operator, value, _)) in cases.iter().enumerate() {
-        app.add_automation(&json!({
+        let definition = json!({
             "name": format!("case-{index:02}"), "triggerEventType": "custom.order.*",
             "triggerConditions": [{ "field": field, "operator": operator, "value": value }],
             "actions": [log()], "priority": 100 - i32::try_from(index).unwrap(),
-        }))
-        .await;
+        });
+        ids.push(app.add_automation(&definition).await);
     }
     let body = json!({
         "eventType": "custom.order.paid",
@@ -48,7 +49,10 @@ async fn conditions_decide_with_every_operator() {
     let outcome = app.outcome(&id).await;
     let holding = cases.iter().filter(|case| case.3).count();
     assert_eq!(outcome["outcome"]["executions"], holding, "{outcome}");
-    for (execution, case) in app.executions(&id).await.iter().zip(&cases) {
+    let executions = app.executions(&id).await;
+    for (automation, case) in ids.iter().zip(&cases) {
+        let is_its_own = |execution: &&Value| execution["automationId"] == automation.as_str();
+        let execution = executions.iter().find(is_its_own).unwrap();
         assert_eq!(execution["conditionsMatched"], case.3, "{case:?}: {execution}");
         assert_eq!(execution["status"], if case.3 { "success" } else { "skipped" }, "{case:?}");
     }
