@@ -1,19 +1,13 @@
 //! The appender: one task that commits whatever is waiting in one transaction, answers, and passes it on.
 //!
-//! Nobody is answered before the commit. While one commit runs the next batch gathers, so the batch grows with the load.
-//! A single event waits for nobody; only where commits already follow each other closely, the next one waits a moment.
+//! Nobody is answered before the commit. It takes what waits without a timer: while one commit runs the next batch
+//! gathers, so the batch grows with the load and a single event waits for nobody.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use omni_events::Event;
 use omni_store::events::{Committed, NewEvent, commit_batch};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
-    time::{Instant, timeout_at},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,10 +17,6 @@ use crate::{
 
 /// Bytes of events that wait for the bus in memory, in KiB; what does not fit is read from the store again.
 const PASSED_ON_MAX: u32 = 32 << 10;
-/// From the begin of one commit to that of the next, at least. On a quick disk thousands of small commits a second would
-/// take the processor from those who have to hand in the next events. Measured on the clock of the machine, since it paces
-/// the disk and decides nothing.
-const PACE: Duration = Duration::from_millis(1);
 /// The place before a batch that nobody knows: the publisher then looks into the store.
 const UNKNOWN: i64 = -1;
 
@@ -73,7 +63,6 @@ impl Appender {
     /// over): from then on nothing may be acknowledged, and the process has to end.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), Arc<omni_store::Error>> {
         let mut batch = Vec::new();
-        let mut earliest = Instant::now();
         loop {
             let taken = tokio::select! {
                 biased;
@@ -86,21 +75,7 @@ impl Appender {
             if taken == 0 {
                 return Ok(());
             }
-            self.gather(&mut batch, earliest).await;
-            earliest = Instant::now() + PACE;
             self.commit(&mut batch).await?;
-        }
-    }
-
-    /// Takes what comes until a commit may begin.
-    async fn gather(&mut self, batch: &mut Vec<Waiting>, earliest: Instant) {
-        let room = self.parts.config.batch_max;
-        while batch.len() < room {
-            let more = self.waiting.recv_many(batch, room - batch.len());
-            match timeout_at(earliest, more).await {
-                Ok(count) if count > 0 => {}
-                _ => return,
-            }
         }
     }
 
