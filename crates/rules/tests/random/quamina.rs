@@ -1,5 +1,5 @@
 //! The answers of the quamina crate, on what both languages have and mean alike. What differs is listed where the generator
-//! leaves it out: addresses, 0, ranges on texts, `exists: false` (there it holds where an object is), `all` and what else only
+//! leaves it out: addresses, 0, ranges on texts, `exists: false`, `all` and what else only
 //! Omni has.
 
 use omni_rules::{Filter, Matcher, Pattern, Scratch};
